@@ -1,0 +1,118 @@
+package rung
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Task is what the model must do, as read from a task file: every path is absolute, every default filled in.
+type Task struct {
+	Name         string
+	File         string // absolute path of the task file
+	Dir          string // its directory
+	Instructions string
+	Input        []Field // in the order of the file
+	Output       Output
+	Examples     []string // files, absolute
+	Documents    []string // files the globs matched, absolute, sorted
+	Bar          Bar
+	Models       []ModelRef
+	Embedder     ModelRef // for nearest demonstrations and retrieval; empty: local/minilm if the engine is there, else BM25 alone
+	Rungs        []Rung   // in ladder order
+	Budget       Budget
+	Split        Shares
+	Limits       Limits
+	Metrics      []MetricSpec // metrics of the user's own (regex, cel); the standard ones come with the output form
+	Alpha        float64      // error rate of the whole climb, default .05
+	AlphaWeights map[Rung]float64
+	Training     Training
+	Retrieval    RetrievalSpec
+}
+
+// Field is one named input. Type is string, number, integer, boolean, array or object.
+type Field struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// OutputKind is the form of an answer.
+type OutputKind string
+
+// The output forms.
+const (
+	Labels     OutputKind = "labels"
+	JSONSchema OutputKind = "json_schema"
+	Text       OutputKind = "text"
+	Tools      OutputKind = "tools"
+)
+
+// Output is the output form of a task.
+type Output struct {
+	Kind   OutputKind `json:"kind"`
+	Labels []string   `json:"labels,omitempty"`
+	// Schema is the JSON Schema of the answer, its bytes compacted with the property order of the file.
+	Schema json.RawMessage `json:"schema,omitempty"`
+	// Tools is a JSON array of tool definitions {"name","description","parameters"}, compacted, for Kind Tools.
+	Tools json.RawMessage `json:"tools,omitempty"`
+	// ToolsFrom names the input field that holds the tool definitions where every example brings its own.
+	ToolsFrom string `json:"tools_from,omitempty"`
+	// MaxWords limits a text answer; 0 is no limit. Told to the model, not enforced.
+	MaxWords int `json:"max_words,omitempty"`
+}
+
+// Bar is what good enough means.
+type Bar struct {
+	Metric            string
+	AtLeast           float64
+	MinGain           float64            // smallest gain worth having, in the metric's own unit
+	Guards            map[string]float64 // metric → value it must not fall below
+	MaxP95Latency     time.Duration      // 0: no limit
+	MaxCostPerSuccess float64            // USD; 0: no limit
+	Success           float64            // an example is a success when its own score of Metric is at least this; default 1 for pass/fail metrics, AtLeast otherwise
+}
+
+// Budget stops a climb before it would be exceeded. Zero values mean no limit.
+type Budget struct {
+	Cost float64       // USD, counted over all calls this climb uses, earlier runs included
+	Wall time.Duration // of one invocation
+}
+
+// Shares are the parts of the data that go to each split; they sum to 1.
+type Shares struct {
+	Train, Dev, Heldout float64
+}
+
+// Limits bound the calls to models.
+type Limits struct {
+	Concurrency int           // calls in flight; 0: the provider's default
+	RPM         float64       // requests per minute; 0: none
+	TPM         float64       // tokens per minute; 0: none
+	Timeout     time.Duration // of one call
+	Retries     int           // transport retries of one call
+	Reasks      int           // times an invalid answer is sent back with the validator's message
+	MaxTokens   int           // generated tokens of one answer; 0: estimated from the train answers
+}
+
+// MetricSpec is a metric that the task defines: a regular expression, a list of phrases, or a CEL expression.
+type MetricSpec struct {
+	Name     string // as in reports; "regex", "contains" or "cel" unless named
+	Kind     string // regex, contains, cel
+	Pattern  string // for regex
+	Phrases  []string
+	Expr     string // for cel, over input, output, expected
+	PassFail bool
+}
+
+// Training bounds what lora and rag+lora may use.
+type Training struct {
+	Wall    time.Duration // for one rung's search and final training; 0: a share of the budget, or 20 minutes
+	Seed    int
+	MaxRank int
+}
+
+// RetrievalSpec says how documents are cut and searched. Zero values mean the defaults.
+type RetrievalSpec struct {
+	ChunkTokens int // target length, default 700
+	Overlap     int // tokens, default 80
+	K           int // passages in the prompt; 0: chosen on dev
+}
