@@ -1,0 +1,11 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// Version is set by the linker.
+var Version = "dev"
+
+// commands are all commands, in the order of the help.
+func commands(*settings) []*cobra.Command {
+	return []*cobra.Command{}
+}
