@@ -56,6 +56,8 @@ type Output struct {
 	Tools json.RawMessage `json:"tools,omitempty"`
 	// ToolsFrom names the input field that holds the tool definitions where every example brings its own.
 	ToolsFrom string `json:"tools_from,omitempty"`
+	// ManyCalls says that an answer is a list of tool calls, possibly empty, and not exactly one.
+	ManyCalls bool `json:"many_calls,omitempty"`
 	// MaxWords limits a text answer; 0 is no limit. Told to the model, not enforced.
 	MaxWords int `json:"max_words,omitempty"`
 }
