@@ -1,0 +1,10 @@
+// Package python carries the project's Python code inside the binary, so that a managed environment can be given the
+// very files that the binary was built with.
+package python
+
+import "embed"
+
+// Engine holds the local engine's scripts and lock files, under engine/.
+//
+//go:embed engine/*.py engine/*.lock
+var Engine embed.FS
