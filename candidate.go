@@ -69,6 +69,7 @@ type Retrieval struct {
 	K        int      `json:"k"`
 	Embedder ModelRef `json:"embedder,omitempty"` // empty: BM25 alone
 	Query    []string `json:"query"`              // the input fields that make the query
+	Cite     bool     `json:"cite,omitempty"`     // ask for the number of the passage, and take it out of the answer
 }
 
 // Adapter is a trained LoRA adapter.

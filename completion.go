@@ -51,6 +51,7 @@ type Answer struct {
 	Detail   string          `json:"detail,omitempty"` // the validator's or provider's message
 	Repaired bool            `json:"repaired,omitempty"`
 	Passages []Passage       `json:"passages,omitempty"`
+	Cited    []string        `json:"cited,omitempty"` // ids of the passages that the answer cites
 	Calls    []Digest        `json:"calls,omitempty"` // the completions it came from, re-asks included
 	Made     int             `json:"made"`            // calls paid for in this run
 	Cached   int             `json:"cached"`          // calls answered from the store

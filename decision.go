@@ -93,3 +93,22 @@ type Decision struct {
 	Reasons   []string `json:"reasons"`
 	Advice    []string `json:"advice,omitempty"` // what to try, when nothing passes
 }
+
+// Effort is what a step took.
+type Effort struct {
+	Calls       Calls   `json:"calls"`
+	Tokens      Tokens  `json:"tokens"`
+	CostUSD     float64 `json:"cost_usd"`
+	WallSeconds float64 `json:"wall_s"`
+}
+
+// Add adds what a scorecard's calls took.
+func (e *Effort) Add(c *Scorecard) {
+	e.Calls.Made += c.Calls.Made
+	e.Calls.Cached += c.Calls.Cached
+	e.Calls.Failed += c.Calls.Failed
+	e.Tokens.In += c.Tokens.In
+	e.Tokens.Out += c.Tokens.Out
+	e.CostUSD += c.CostUSD
+	e.WallSeconds += c.WallSeconds
+}
