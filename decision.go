@@ -102,13 +102,13 @@ type Effort struct {
 	WallSeconds float64 `json:"wall_s"`
 }
 
-// Add adds what a scorecard's calls took.
-func (e *Effort) Add(c *Scorecard) {
-	e.Calls.Made += c.Calls.Made
-	e.Calls.Cached += c.Calls.Cached
-	e.Calls.Failed += c.Calls.Failed
-	e.Tokens.In += c.Tokens.In
-	e.Tokens.Out += c.Tokens.Out
-	e.CostUSD += c.CostUSD
-	e.WallSeconds += c.WallSeconds
+// Add adds another step's effort.
+func (e *Effort) Add(o Effort) {
+	e.Calls.Made += o.Calls.Made
+	e.Calls.Cached += o.Calls.Cached
+	e.Calls.Failed += o.Calls.Failed
+	e.Tokens.In += o.Tokens.In
+	e.Tokens.Out += o.Tokens.Out
+	e.CostUSD += o.CostUSD
+	e.WallSeconds += o.WallSeconds
 }

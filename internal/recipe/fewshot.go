@@ -1,0 +1,195 @@
+package recipe
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"github.com/rung-dev/rung"
+)
+
+// The numbers of demonstrations that are tried: first the ways to choose them with the middle one, then the best way with
+// the others.
+const (
+	firstShots = 5
+	fewShots   = 3
+	manyShots  = 8
+)
+
+// fewshot adds demonstrations from train. On dev it chooses how they are picked (fixed, nearest by words, nearest by
+// embedding), how many, and whether counter-examples of a recurring mistake help.
+func (k *Kit) fewshot(ctx context.Context, ref rung.ModelRef) (*Built, error) {
+	if len(k.Building.Train) < 2 {
+		return skip("%d train examples are too few to demonstrate with", len(k.Building.Train)), nil
+	}
+	return once(&k.shots, ref, func() (*Built, error) {
+		base, err := k.prompt(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		b := &Built{}
+		best, err := k.chooseMode(ctx, b, base.Candidate)
+		if err != nil {
+			return nil, err
+		}
+		if best, err = k.chooseShots(ctx, b, best); err != nil {
+			return nil, err
+		}
+		if best, err = k.addCounter(ctx, b, best); err != nil {
+			return nil, err
+		}
+		b.Candidate = &best.cand
+		return b, nil
+	})
+}
+
+// withDemos is base on the fewshot rung with demonstrations picked in the given way.
+func (k *Kit) withDemos(ctx context.Context, base *rung.Candidate, mode rung.DemoMode, n int) (option, error) {
+	p, err := k.trainPool(ctx)
+	if err != nil {
+		return option{}, err
+	}
+	n = min(n, len(p.demos))
+	c := *base
+	c.Rung = rung.FewShot
+	c.Demos = &rung.Demos{Mode: mode, K: n}
+	label := fmt.Sprintf("%s template, %d nearest by words", c.Template.Name, n)
+	switch mode {
+	case rung.FixedDemos:
+		c.Demos.Fixed = p.balanced(n, k.Task.Output)
+		label = fmt.Sprintf("%s template, %d fixed, balanced", c.Template.Name, n)
+	case rung.NearestBM25:
+		c.Demos.Pool = p.digest
+	case rung.NearestDense:
+		c.Demos.Pool, c.Demos.Embedder = p.digest, k.Embedder
+		label = fmt.Sprintf("%s template, %d nearest by embedding", c.Template.Name, n)
+	}
+	return option{label, c}, nil
+}
+
+func (k *Kit) chooseMode(ctx context.Context, b *Built, base *rung.Candidate) (option, error) {
+	modes := []rung.DemoMode{rung.FixedDemos, rung.NearestBM25}
+	if k.Embedder != "" {
+		modes = append(modes, rung.NearestDense)
+	}
+	templates := []rung.Template{base.Template}
+	if base.Template.Name != shortTemplate.Name {
+		templates = append(templates, shortTemplate) // with demonstrations the form explains itself
+	}
+	var opts []option
+	for _, mode := range modes {
+		for _, t := range templates {
+			c := *base
+			c.Template = t
+			o, err := k.withDemos(ctx, &c, mode, firstShots)
+			if err != nil {
+				return option{}, err
+			}
+			opts = append(opts, o)
+		}
+	}
+	best, err := k.choose(ctx, b, opts, k.dev())
+	if err != nil {
+		return option{}, err
+	}
+	return opts[best], nil
+}
+
+func (k *Kit) chooseShots(ctx context.Context, b *Built, best option) (option, error) {
+	opts := make([]option, 0, 3)
+	for _, n := range []int{fewShots, firstShots, manyShots} {
+		o, err := k.withDemos(ctx, &best.cand, best.cand.Demos.Mode, n)
+		if err != nil {
+			return option{}, err
+		}
+		if len(opts) == 0 || opts[len(opts)-1].cand.Digest() != o.cand.Digest() {
+			opts = append(opts, o)
+		}
+	}
+	if len(opts) == 1 {
+		return best, nil
+	}
+	i, err := k.choose(ctx, b, opts, k.dev())
+	if err != nil {
+		return option{}, err
+	}
+	return opts[i], nil
+}
+
+// A mistake recurs when it is at least so many of the dev examples and at least this share of them.
+const (
+	recurringCount = 3
+	recurringShare = .1
+	counterShown   = 2
+)
+
+// addCounter tries counter-examples: dev examples that show the commonest mistake, with the wrong answer and why it is
+// wrong. They are left out of the examples on which with and without are compared.
+func (k *Kit) addCounter(ctx context.Context, b *Built, best option) (option, error) {
+	dev := k.dev()
+	_, scores, err := k.try(ctx, b, best, dev)
+	if err != nil {
+		return best, err
+	}
+	shown := commonMistake(scores, dev)
+	if len(shown) == 0 {
+		return best, nil
+	}
+	with := option{label: best.label + ", " + fmt.Sprint(len(shown)) + " counter-examples", cand: best.cand}
+	demos := *best.cand.Demos
+	with.cand.Demos = &demos
+	left := make([]rung.Example, 0, len(dev))
+	for i := range dev {
+		c, isShown := shown[i]
+		if !isShown {
+			left = append(left, dev[i])
+			continue
+		}
+		demos.Counter = append(demos.Counter, c)
+	}
+	opts := []option{best, with}
+	i, err := k.choose(ctx, b, opts, left)
+	if err != nil {
+		return best, err
+	}
+	return opts[i], nil
+}
+
+// commonMistake gives up to counterShown dev examples, by place, that show the commonest mistake, if it recurs.
+func commonMistake(scores []rung.Score, dev []rung.Example) map[int]rung.CounterExample {
+	kinds := make(map[string][]int)
+	for i := range dev {
+		if m := scores[i].Mistake; m != "" {
+			kinds[m] = append(kinds[m], i)
+		}
+	}
+	names := make([]string, 0, len(kinds))
+	for name := range kinds {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(a, b int) bool {
+		if la, lb := len(kinds[names[a]]), len(kinds[names[b]]); la != lb {
+			return la > lb
+		}
+		return names[a] < names[b]
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	places := kinds[names[0]]
+	if len(places) < recurringCount || float64(len(places)) < recurringShare*float64(len(dev)) {
+		return nil
+	}
+	shown := make(map[int]rung.CounterExample)
+	for _, i := range places {
+		wrong := scores[i].Answer.Text
+		if wrong == "" || len(wrong) > 1000 || len(shown) == counterShown {
+			continue
+		}
+		shown[i] = rung.CounterExample{
+			Demo:  rung.Demo{ID: dev[i].ID, Input: dev[i].Input, Output: dev[i].Output},
+			Wrong: wrong, Why: names[0] + ".",
+		}
+	}
+	return shown
+}

@@ -1,0 +1,203 @@
+package recipe
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/tune"
+)
+
+// lora trains an adapter on train, under the short template. Learning rate, target modules and epochs are searched on dev
+// within the time given; which checkpoint is served, and whether decoding is constrained, is chosen on dev by the bar's metric.
+func (k *Kit) lora(ctx context.Context, ref rung.ModelRef) (*Built, error) {
+	if reason := k.untrainable(ref); reason != "" {
+		return skip("%s", reason), nil
+	}
+	c, err := k.start(ctx, rung.LoRA, ref, shortTemplate)
+	if err != nil {
+		return nil, err
+	}
+	return k.train(ctx, c)
+}
+
+// minTrain is the fewest train examples worth an adapter: below it a search on dev chooses noise.
+const minTrain = 16
+
+func (k *Kit) untrainable(ref rung.ModelRef) string {
+	switch {
+	case !ref.Local():
+		return fmt.Sprintf("%s cannot be trained here: its weights are not on this machine (local/… models can)", ref)
+	case k.Trainer == nil || k.Engine == nil:
+		return "the training worker is not there; run rung setup --training"
+	case len(k.Building.Train) < minTrain:
+		return fmt.Sprintf("%d train examples are too few to train on; at least %d are needed", len(k.Building.Train), minTrain)
+	case !k.Can(ref).Adapters:
+		return fmt.Sprintf("the engine cannot apply adapters to %s", ref)
+	}
+	return ""
+}
+
+// train searches, trains and chooses an adapter for candidate c, whose prompt is the one that will be served.
+func (k *Kit) train(ctx context.Context, c rung.Candidate) (*Built, error) {
+	job, err := k.job(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	trained, err := k.trained(ctx, job)
+	if rung.CodeOf(err) == rung.CodeCapacity {
+		return skip("%s", err), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := &Built{}
+	for _, t := range trained.Trials {
+		b.Trials = append(b.Trials, rung.Trial{
+			Label: "dev loss: " + describeParams(t.Params), Value: t.DevLoss, N: len(job.Dev), Note: fmt.Sprintf("dev loss after %d examples", t.Examples),
+		})
+	}
+	for _, p := range trained.Curve {
+		b.Curve = append(b.Curve, rung.CurvePoint{Examples: p.Examples, Value: p.DevLoss, Unit: "dev loss"})
+	}
+	opts, err := k.adapterOptions(ctx, c, job, trained)
+	if err != nil {
+		return nil, err
+	}
+	best, err := k.choose(ctx, b, opts, k.dev())
+	if err != nil {
+		return nil, err
+	}
+	b.Candidate = &opts[best].cand
+	return b, nil
+}
+
+// job is the training job for a candidate: its own prompts, as the token ids that the engine will serve, and the answers as
+// the form writes them, ended by the token that ends a turn.
+func (k *Kit) job(ctx context.Context, c rung.Candidate) (tune.Job, error) {
+	k.Observer.Step("preparing training rows")
+	r, err := k.Runner(ctx, c)
+	if err != nil {
+		return tune.Job{}, err
+	}
+	base, err := k.Engine.BasePath(ctx, c.Model)
+	if err != nil {
+		return tune.Job{}, err
+	}
+	job := tune.Job{Base: base, BaseDigest: c.Weights, Seed: k.Task.Training.Seed, Wall: k.Task.Training.Wall, MaxRank: k.Task.Training.MaxRank}
+	if job.Train, err = k.rows(ctx, r, k.Building.Train); err != nil {
+		return tune.Job{}, err
+	}
+	if job.Dev, err = k.rows(ctx, r, k.dev()); err != nil {
+		return tune.Job{}, err
+	}
+	job.Dir = filepath.Join(k.Dir, "training", job.Digest().Short())
+	return job, nil
+}
+
+// rows are the training rows of examples. They are stored, so that a second run needs no engine to find that the job is done.
+func (k *Kit) rows(ctx context.Context, r *Runner, examples []rung.Example) ([]tune.Row, error) {
+	rows := make([]tune.Row, len(examples))
+	for i := range examples {
+		row, err := k.row(ctx, r, &examples[i])
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = row
+		k.Observer.Progress(i+1, len(examples), 0)
+	}
+	return rows, nil
+}
+
+func (k *Kit) row(ctx context.Context, r *Runner, e *rung.Example) (tune.Row, error) {
+	var row tune.Row
+	msgs, _, err := r.Messages(ctx, e.Input)
+	if err != nil {
+		return row, err
+	}
+	answer, err := k.Form.Encode(e.Output, e.Input)
+	if err != nil {
+		return row, err
+	}
+	step := "row:" + string(rung.DigestOf([]any{r.cand.Weights, msgs, answer}))
+	if b, err := k.Store.Step(ctx, step); err != nil || b != nil {
+		if err := ignoreNotFound(err); err != nil {
+			return row, err
+		}
+		if json.Unmarshal(b, &row) == nil {
+			return row, nil
+		}
+	}
+	if row.Prompt, err = k.Engine.PromptTokens(ctx, r.cand.Model, msgs); err != nil {
+		return row, err
+	}
+	if row.Completion, err = k.Engine.Tokenize(ctx, r.cand.Model, answer); err != nil {
+		return row, err
+	}
+	end, err := k.Engine.EndOfTurn(ctx, r.cand.Model)
+	if err != nil {
+		return row, err
+	}
+	row.Completion = append(row.Completion, end)
+	b, err := json.Marshal(row)
+	if err != nil {
+		return row, err
+	}
+	return row, k.Store.PutStep(ctx, step, b)
+}
+
+// trained runs the job, or reads what it came to when it was run before.
+func (k *Kit) trained(ctx context.Context, job tune.Job) (tune.Trained, error) {
+	var done tune.Trained
+	step := "trained:" + string(job.Digest())
+	b, err := k.Store.Step(ctx, step)
+	if err := ignoreNotFound(err); err != nil {
+		return done, err
+	}
+	if b != nil && json.Unmarshal(b, &done) == nil && exists(done.Adapter) {
+		return done, nil
+	}
+	done, err = k.Trainer.Train(ctx, job, func(e tune.Event) {
+		k.Observer.Step(e.String())
+		k.Observer.Progress(e.Step, e.Steps, 0)
+	})
+	if err != nil {
+		return done, err
+	}
+	if b, err = json.Marshal(done); err != nil {
+		return done, err
+	}
+	return done, k.Store.PutStep(ctx, step, b)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// adapterOptions are the candidates to choose among: the checkpoints worth trying, decoded freely and constrained.
+func (k *Kit) adapterOptions(ctx context.Context, c rung.Candidate, job tune.Job, t tune.Trained) ([]option, error) {
+	var opts []option
+	for _, ckpt := range t.Candidates() {
+		if err := k.Engine.AddAdapter(ctx, c.Model, ckpt.Digest, ckpt.Adapter); err != nil {
+			return nil, err
+		}
+		with := c
+		with.Adapter = &rung.Adapter{Digest: ckpt.Digest, Base: job.BaseDigest, Params: t.Params, Data: rung.DigestOf(job.Train)}
+		label := fmt.Sprintf("adapter after %d examples, %s", ckpt.Examples, describeParams(t.Params))
+		if with.Decoding.Constrained {
+			free := with
+			free.Decoding.Constrained = false
+			opts = append(opts, option{label + ", free decoding", free})
+		}
+		opts = append(opts, option{label, with})
+	}
+	return opts, nil
+}
+
+func describeParams(p rung.AdapterParams) string {
+	return fmt.Sprintf("r=%d, lr %g, %d targets, %g epochs", p.Rank, p.LearningRate, len(p.Targets), p.Epochs)
+}
