@@ -40,6 +40,13 @@ func (s *screen) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// shows is the line as it stands.
+func (s *screen) shows() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.line
+}
+
 func TestStatusOnTerminal(t *testing.T) {
 	t.Setenv("LC_ALL", "en_GB.UTF-8")
 	synctest.Test(t, func(t *testing.T) {
@@ -53,25 +60,25 @@ func TestStatusOnTerminal(t *testing.T) {
 		}
 		time.Sleep(2 * redraw)
 		synctest.Wait()
-		if want := "━━━━──────── lora: scoring on held-out · 400/1,000 · 6 s left · 98/s · $0.012"; out.line != want {
-			t.Errorf("the line reads\n%s\nwant\n%s", out.line, want)
+		if want := "━━━━──────── lora: scoring on held-out · 400/1,000 · 6 s left · 98/s · $0.012"; out.shows() != want {
+			t.Errorf("the line reads\n%s\nwant\n%s", out.shows(), want)
 		}
 		if n := len(out.seen); n > 42 {
 			t.Errorf("%d lines in four seconds, want at most ten per second", n)
 		}
 		s.Note("the machine is busy")
-		if out.line != "" || len(out.above) != 1 || out.above[0] != "the machine is busy" {
-			t.Errorf("after a note: above %q, line %q", out.above, out.line)
+		if out.shows() != "" || len(out.above) != 1 || out.above[0] != "the machine is busy" {
+			t.Errorf("after a note: above %q, line %q", out.above, out.shows())
 		}
 		time.Sleep(2 * redraw)
 		synctest.Wait()
-		if !strings.Contains(out.line, "400/1,000") {
-			t.Errorf("the status did not come back after the note: %q", out.line)
+		if !strings.Contains(out.shows(), "400/1,000") {
+			t.Errorf("the status did not come back after the note: %q", out.shows())
 		}
 		s.Done()
 		s.Done()
-		if out.line != "" {
-			t.Errorf("Done leaves %q", out.line)
+		if out.shows() != "" {
+			t.Errorf("Done leaves %q", out.shows())
 		}
 	})
 }
@@ -134,8 +141,8 @@ func TestStatusConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 	s.Done()
-	if out.line != "" || len(out.above) != 32 {
-		t.Errorf("line %q and %d notes, want none and 32", out.line, len(out.above))
+	if out.shows() != "" || len(out.above) != 32 {
+		t.Errorf("line %q and %d notes, want none and 32", out.shows(), len(out.above))
 	}
 }
 
