@@ -1,0 +1,139 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// maxDocuments bounds what a glob may match, so that a slip such as /** ends in a sentence instead of an hour.
+const maxDocuments = 100_000
+
+var exampleKinds = []string{".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"}
+
+func (r *reader) examples(s section) []string {
+	const do = "name a file of examples (.jsonl, .csv or .parquet), or a list of such files"
+	if s.need("examples", do) == nil {
+		return nil
+	}
+	var files []string
+	for _, it := range s.list("examples", true, do) {
+		path := r.abs(it.text)
+		if slices.Contains(files, path) {
+			r.fail(it.at, it.text+" is listed twice", "keep it once")
+			continue
+		}
+		if err := readable(path); err != nil {
+			what, do := fileFault(it.text, err)
+			r.fail(it.at, what, do)
+			continue
+		}
+		if ext := strings.ToLower(filepath.Ext(path)); !slices.Contains(exampleKinds, ext) {
+			r.fail(it.at, fmt.Sprintf("%s has the ending %q, which says nothing about its form", it.text, ext), "name it .jsonl, .csv or .parquet")
+		}
+		files = append(files, path)
+	}
+	return files
+}
+
+// readable opens and closes a regular file.
+func readable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errIsDir
+	case !info.Mode().IsRegular():
+		return errNotRegular
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// documents expands the globs. A pattern that starts with ! takes files away again, whatever its place in the list.
+func (r *reader) documents(s section) []string {
+	const do = "list the documents by path or glob, such as: documents: [handbook/**/*.md]"
+	found := map[string]bool{}
+	var without []item
+	for _, it := range s.list("documents", true, do) {
+		if rest, ok := strings.CutPrefix(it.text, "!"); ok {
+			if !doublestar.ValidatePattern(filepath.ToSlash(rest)) {
+				r.badGlob(it)
+				continue
+			}
+			without = append(without, item{r.abs(rest), it.at})
+			continue
+		}
+		r.expand(it, found)
+	}
+	for _, it := range without {
+		for path := range found {
+			if ok, _ := doublestar.PathMatch(it.text, path); ok {
+				delete(found, path)
+			}
+		}
+	}
+	files := make([]string, 0, len(found))
+	for path := range found {
+		files = append(files, path)
+	}
+	slices.Sort(files)
+	if n := s.get("documents"); n != nil && len(files) == 0 && len(without) > 0 && len(r.errs) == 0 {
+		r.fail(n.at, "the patterns with ! leave no document", "take one of them out")
+	}
+	return files
+}
+
+func (r *reader) badGlob(it item) {
+	r.fail(it.at, fmt.Sprintf("%q is not a valid glob", it.text), "close its brackets and braces; * matches within a directory, ** across them")
+}
+
+var errTooMany = errors.New("too many")
+
+// expand adds the files that a pattern matches to found. Hidden files (.git, .rung) are matched only by name.
+func (r *reader) expand(it item, found map[string]bool) {
+	pattern := filepath.ToSlash(r.abs(it.text))
+	if !doublestar.ValidatePattern(pattern) {
+		r.badGlob(it)
+		return
+	}
+	base, rest := doublestar.SplitPattern(pattern)
+	var matched int
+	var unreadable error
+	options := []doublestar.GlobOption{doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors()}
+	if !strings.Contains("/"+filepath.ToSlash(it.text), "/.") || strings.HasPrefix(it.text, ".") && !strings.Contains(strings.TrimLeft(it.text, "./"), "/.") {
+		options = append(options, doublestar.WithNoHidden())
+	}
+	err := doublestar.GlobWalk(os.DirFS(base), rest, func(path string, _ fs.DirEntry) error {
+		full := filepath.Join(base, filepath.FromSlash(path))
+		if err := readable(full); err != nil {
+			what, do := fileFault(full, err)
+			r.fail(it.at, what, do)
+			unreadable = err
+			return nil
+		}
+		found[full] = true
+		if matched++; len(found) > maxDocuments {
+			return errTooMany
+		}
+		return nil
+	}, options...)
+	switch {
+	case errors.Is(err, errTooMany):
+		r.fail(it.at, fmt.Sprintf("%q matches more than %d files", it.text, maxDocuments), "write a narrower pattern")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		r.fail(it.at, fmt.Sprintf("%q cannot be searched: %v", it.text, err), "give yourself the right to read the directory")
+	case matched == 0 && unreadable == nil:
+		r.fail(it.at, fmt.Sprintf("%q matches no file", it.text), "check the path; it is relative to the task file")
+	}
+}
