@@ -1,0 +1,230 @@
+// Package climb decides: in which order rungs are tried, what each scorecard says against the bar, when to stop, and why.
+// It makes no call and reads no file; building and scoring are given to it.
+package climb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/recipe"
+	"github.com/rung-dev/rung/internal/stats"
+)
+
+// Plan is what a climb is to do.
+type Plan struct {
+	Bar     rung.Bar
+	Rungs   []rung.Rung // in ladder order
+	Models  []rung.ModelRef
+	Alpha   float64               // error rate of the whole climb
+	Weights map[rung.Rung]float64 // how α is spent; nil: equally
+	All     bool                  // score every rung, also after one has passed
+}
+
+// Scored is a candidate's result on the held-out examples.
+type Scored struct {
+	Card rung.Scorecard
+	Bar  stats.Estimate // of the bar's metric, at the level of the rung
+}
+
+// Steps do the work of a climb.
+type Steps interface {
+	// Inapplicable says why a rung cannot be tried for a model at all; empty when it can. It looks at the task only, since
+	// the number of rungs that can pass must be known before the first one is scored.
+	Inapplicable(r rung.Rung, ref rung.ModelRef) string
+	Build(ctx context.Context, r rung.Rung, ref rung.ModelRef) (*recipe.Built, error)
+	Score(ctx context.Context, c *rung.Candidate, level float64) (Scored, error)
+	// Compare compares b with a, both scored before, on the bar's metric.
+	Compare(ctx context.Context, a, b rung.Digest, level float64) (rung.Comparison, error)
+	// Outcome is told every outcome as it comes, so that a stopped climb has something to show.
+	Outcome(o rung.Outcome)
+}
+
+// attempt is one rung with one model.
+type attempt struct {
+	rung  rung.Rung
+	model rung.ModelRef
+	level float64 // of its intervals; 1 − its share of α
+	why   string  // why it cannot be tried
+}
+
+// attempts lists every rung with every model, cheapest rung first and models in the task's order, and spends α over those
+// that can be tried: each has one chance to pass wrongly, and together they have α (a union bound).
+func (p Plan) attempts(steps Steps) []attempt {
+	var list []attempt
+	var open []int
+	var weights []float64
+	for _, r := range p.Rungs {
+		for _, m := range p.Models {
+			a := attempt{rung: r, model: m, why: steps.Inapplicable(r, m)}
+			if a.why == "" {
+				open = append(open, len(list))
+				weights = append(weights, p.weight(r))
+			}
+			list = append(list, a)
+		}
+	}
+	for i, alpha := range stats.Spend(p.Alpha, len(open), weights) {
+		list[open[i]].level = 1 - alpha
+	}
+	return list
+}
+
+func (p Plan) weight(r rung.Rung) float64 {
+	if w, ok := p.Weights[r]; ok {
+		return w
+	}
+	return 1
+}
+
+// Level is the level of the intervals when α is spent equally, for a reader of the whole report.
+func (p Plan) Level(steps Steps) float64 {
+	for _, a := range p.attempts(steps) {
+		if a.why == "" {
+			return a.level
+		}
+	}
+	return 1 - p.Alpha
+}
+
+// Run climbs. It returns the outcomes of all rungs and the decision. An error leaves the outcomes so far.
+func Run(ctx context.Context, p Plan, steps Steps) ([]rung.Outcome, rung.Decision, error) {
+	c := climber{plan: p, steps: steps, comparisonLevel: 1 - p.Alpha}
+	for _, a := range p.attempts(steps) {
+		if err := c.try(ctx, a); err != nil {
+			return c.outcomes, rung.Decision{}, err
+		}
+	}
+	c.adjust()
+	return c.outcomes, c.decide(), nil
+}
+
+type climber struct {
+	plan            Plan
+	steps           Steps
+	comparisonLevel float64
+	outcomes        []rung.Outcome
+	scored          []int // places in outcomes
+	passed          bool
+}
+
+func (c *climber) try(ctx context.Context, a attempt) error {
+	o := rung.Outcome{Rung: a.rung, Model: a.model, Status: rung.Skipped}
+	switch {
+	case a.why != "":
+		o.Reason = a.why
+	case c.passed && !c.plan.All:
+		o.Reason = "not needed: a cheaper rung meets the bar"
+	default:
+		built, err := c.steps.Build(ctx, a.rung, a.model)
+		if err != nil {
+			return err
+		}
+		o.Search, o.Curve, o.Reason = built.Trials, built.Curve, built.Skipped
+		o.Building = &built.Effort
+		if built.Candidate != nil {
+			if err := c.score(ctx, &o, built.Candidate, a.level); err != nil {
+				return err
+			}
+		}
+	}
+	c.outcomes = append(c.outcomes, o)
+	c.steps.Outcome(o)
+	return nil
+}
+
+func (c *climber) score(ctx context.Context, o *rung.Outcome, cand *rung.Candidate, level float64) error {
+	s, err := c.steps.Score(ctx, cand, level)
+	if err != nil {
+		return err
+	}
+	fill(o, &s.Card)
+	j := judge(c.plan.Bar, &s)
+	o.Verdict, o.Reason, o.NeededN = j.verdict, j.reason, j.needed
+	if err := c.compare(ctx, o); err != nil {
+		return err
+	}
+	c.scored = append(c.scored, len(c.outcomes))
+	c.passed = c.passed || j.verdict == rung.Pass
+	return nil
+}
+
+// fill copies a scorecard's figures to where readers of the document look for them.
+func fill(o *rung.Outcome, card *rung.Scorecard) {
+	o.Status, o.Candidate, o.Metrics, o.N = rung.Scored, card.Candidate, card.Metrics, card.N
+	o.Calls, o.Tokens, o.Retries = card.Calls, card.Tokens, card.Retries
+	o.CostUSD, o.CostPerSuccess = card.CostUSD, card.CostPerSuccess
+	o.WallSeconds, o.P50Millis, o.P95Millis = card.WallSeconds, card.P50Millis, card.P95Millis
+	o.Scorecard = card
+}
+
+// compare pairs a candidate with the rung below it and with the first one scored, the baseline.
+func (c *climber) compare(ctx context.Context, o *rung.Outcome) error {
+	if len(c.scored) == 0 {
+		return nil
+	}
+	with := []int{c.scored[len(c.scored)-1]}
+	if first := c.scored[0]; first != with[0] {
+		with = append(with, first)
+	}
+	for _, i := range with {
+		below := &c.outcomes[i]
+		cmp, err := c.steps.Compare(ctx, below.Candidate, o.Candidate, c.comparisonLevel)
+		if err != nil {
+			return err
+		}
+		cmp.With, cmp.Candidate = below.Rung, below.Candidate
+		cmp.Practical = cmp.Difference.Low > c.plan.Bar.MinGain
+		o.Comparisons = append(o.Comparisons, cmp)
+	}
+	return nil
+}
+
+// adjust puts all the climb's comparisons on one table and corrects their p-values by Holm's method.
+func (c *climber) adjust() {
+	var p []float64
+	for i := range c.outcomes {
+		for j := range c.outcomes[i].Comparisons {
+			p = append(p, c.outcomes[i].Comparisons[j].P)
+		}
+	}
+	adjusted := stats.Holm(p)
+	n := 0
+	for i := range c.outcomes {
+		for j := range c.outcomes[i].Comparisons {
+			cmp := &c.outcomes[i].Comparisons[j]
+			cmp.PHolm = adjusted[n]
+			cmp.Significant = cmp.PHolm < c.plan.Alpha
+			n++
+		}
+	}
+}
+
+// best is the scored outcome with the highest value of the bar's metric, the cheapest of equals.
+func (c *climber) best() *rung.Outcome {
+	if len(c.scored) == 0 {
+		return nil
+	}
+	i := slices.MaxFunc(c.scored, func(a, b int) int {
+		va, vb := c.value(a), c.value(b)
+		switch {
+		case va < vb:
+			return -1
+		case va > vb:
+			return 1
+		}
+		return b - a
+	})
+	return &c.outcomes[i]
+}
+
+func (c *climber) value(i int) float64 { return c.outcomes[i].Metrics[c.plan.Bar.Metric].Value }
+
+// name is how a rung is called in sentences: with its model when there are several.
+func (c *climber) name(o *rung.Outcome) string {
+	if len(c.plan.Models) > 1 {
+		return fmt.Sprintf("%s with %s", o.Rung, o.Model)
+	}
+	return string(o.Rung)
+}
