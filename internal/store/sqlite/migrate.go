@@ -1,0 +1,72 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/rung-dev/rung"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// schemaVersion is the number of the last file in migrations. A test compares them.
+const schemaVersion = 1
+
+// migrate brings the schema up to date. Two processes may do it at once: each migration is a transaction, the one that comes
+// second fails on it, looks again and finds it done.
+func (s *Store) migrate(ctx context.Context) error {
+	var err error
+	for range 5 {
+		var have int64
+		if have, err = s.version(ctx); err != nil {
+			return s.failed(err)
+		}
+		if have == schemaVersion {
+			return nil
+		}
+		if have > schemaVersion {
+			return &rung.Error{Code: rung.CodeStore, Place: s.path,
+				What: fmt.Sprintf("the store was written by a newer rung (its schema is %d, this one knows %d)", have, schemaVersion),
+				Do:   "upgrade rung, or choose another directory"}
+		}
+		if err = s.up(ctx); err == nil {
+			return nil
+		}
+	}
+	return s.failed(err)
+}
+
+// version reads the schema's version without goose, which would look at every migration each time a store is opened.
+func (s *Store) version(ctx context.Context) (int64, error) {
+	var name string
+	err := s.write.QueryRowContext(ctx, "SELECT name FROM sqlite_schema WHERE name = 'goose_db_version'").Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var v sql.NullInt64
+	err = s.write.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version WHERE is_applied").Scan(&v)
+	return v.Int64, err
+}
+
+func (s *Store) up(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, s.write, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
