@@ -179,6 +179,13 @@ func TestEncodeParseRoundTrip(t *testing.T) {
 	})
 }
 
+// 64 kB of open brackets took the repairer minutes before nesting was bounded.
+func TestHostileNestingIsNotRepaired(t *testing.T) {
+	if read := slots(t).Parse(strings.Repeat("[a", 30<<10), nil); read.Problem != rung.NotJSON {
+		t.Errorf("got %q", read.Problem)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{`{"a":1}`, "```json\n{}", `{"a":[1,2`, "{'a':\"", strings.Repeat("[", 300), "\xff{\x00"} {
 		f.Add(s)

@@ -12,8 +12,28 @@ import (
 	"github.com/rung-dev/rung"
 )
 
-// maxRepair bounds the text that is given to the repairer, in bytes.
-const maxRepair = 256 << 10
+// The repairer's time grows with the square of nesting, so hostile text could hold it for minutes: what is longer or nested
+// deeper than any answer worth repairing is not given to it.
+const (
+	maxRepair      = 64 << 10 // bytes
+	maxRepairDepth = 64
+)
+
+// deeper reports whether text opens more than n brackets that it has not closed.
+func deeper(text string, n int) bool {
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '{', '[':
+			if depth++; depth > n {
+				return true
+			}
+		case '}', ']':
+			depth = max(depth-1, 0)
+		}
+	}
+	return false
+}
 
 // readJSON finds JSON in text: as it stands, else inside fences or among words, else repaired. It accepts objects and
 // arrays only when it had to look for them: a sentence is not a JSON string because it could be quoted.
@@ -23,7 +43,7 @@ func readJSON(text string) (value []byte, repaired, ok bool) {
 		return []byte(text), false, true
 	}
 	start := strings.IndexAny(text, "{[")
-	if start < 0 || len(text) > maxRepair {
+	if start < 0 || len(text) > maxRepair || deeper(text, maxRepairDepth) {
 		return nil, false, false
 	}
 	text = text[start:]
