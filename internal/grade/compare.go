@@ -1,0 +1,149 @@
+package grade
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/stats"
+)
+
+// Compare compares b with a on one metric, example by example; the difference is b − a. Both must hold the same examples in the
+// same order. The test is exact McNemar for pass/fail and Wilcoxon's signed-rank for graded scores where examples stand alone,
+// a z test with the clustered standard error where they form groups, and the paired cluster bootstrap for corpus metrics. PHolm is P and
+// Significant says whether P is under 1−level: a caller with several comparisons adjusts both, and fills in With, Candidate
+// and Practical.
+func Compare(a, b *Tally, metric string, level float64, seed uint64) (rung.Comparison, error) {
+	p, err := pairUp(a, b, metric)
+	if err != nil {
+		return rung.Comparison{}, err
+	}
+	m := &a.g.metrics[p.metric]
+	o := stats.Options{Level: level, Bounds: m.bounds, Seed: seed}
+	c := rung.Comparison{Metric: metric}
+	var e stats.Estimate
+	if m.kind == passFail || m.kind == graded {
+		e = stats.MeanDifference(p.first, p.second, p.clusters, o)
+		c.P, c.Test = p.scoreTest(m.kind, e)
+	} else {
+		e, c.P, c.Test = p.corpusTest(m, o)
+	}
+	c.Difference = rung.Interval(e.Interval)
+	c.PHolm = c.P
+	c.Significant = c.P < 1-level
+	return c, nil
+}
+
+// pairing is one metric of two tallies on the same examples.
+type pairing struct {
+	metric        int
+	first, second []float64 // own scores
+	clusters      []int
+	partsA        [][]float64 // of corpus metrics
+	partsB        [][]float64
+	effort        int
+}
+
+func pairUp(a, b *Tally, metric string) (pairing, error) {
+	i, ok := a.g.index[metric]
+	j, okB := b.g.index[metric]
+	if !ok || !okB {
+		return pairing{}, &rung.Error{Code: rung.CodeNotFound, What: fmt.Sprintf("the metric %q was not scored for both candidates", metric),
+			Do: "compare a metric that both reports show"}
+	}
+	idsA, p := a.side(i)
+	idsB, q := b.side(j)
+	if len(idsA) == 0 || !slices.Equal(idsA, idsB) {
+		return pairing{}, &rung.Error{Code: rung.CodeInput, What: "the candidates were not scored on the same examples", Do: "score both on the same held-out set"}
+	}
+	p.second, p.partsB = q.first, q.partsA
+	return p, nil
+}
+
+// side is one tally's half of a pairing.
+func (t *Tally) side(i int) (ids []string, p pairing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rows := t.rows()
+	ids = make([]string, len(rows))
+	for k, row := range rows {
+		ids[k] = t.ids[row]
+	}
+	p = pairing{metric: i, clusters: t.clusters(rows)}
+	if k := t.g.metrics[i].kind; k == passFail || k == graded {
+		p.first = t.own(i, rows)
+		return ids, p
+	}
+	p.effort = 2 * t.effort(i)
+	if len(rows)*p.effort > maxDraws {
+		p.first = t.influence(i, rows)
+		return ids, p
+	}
+	p.partsA = t.parts(i, rows)
+	return ids, p
+}
+
+func (p *pairing) scoreTest(k kind, e stats.Estimate) (float64, string) {
+	d := make([]float64, len(p.first))
+	for i := range d {
+		d[i] = p.second[i] - p.first[i]
+	}
+	switch {
+	case p.clusters != nil:
+		return zTest(e), "clustered z test"
+	case k == passFail:
+		return stats.McNemar(stats.Discordant(p.first, p.second)).P, "exact McNemar"
+	}
+	return stats.Wilcoxon(d).P, "Wilcoxon signed-rank"
+}
+
+// corpusTest compares two figures of summed parts.
+func (p *pairing) corpusTest(m *metric, o stats.Options) (e stats.Estimate, pValue float64, test string) {
+	stat := func(sum []float64, _ float64) float64 { return m.total(sum) }
+	if p.partsA != nil && p.partsB != nil {
+		e = stats.FigureDifference(p.partsA, p.partsB, p.clusters, stat, o)
+		return e, p.bootstrapP(stat, o.Seed), "paired cluster bootstrap"
+	}
+	limits := o.Bounds
+	o.Bounds = stats.Unbounded
+	e = stats.MeanDifference(p.first, p.second, p.clusters, o)
+	span := limits.High - limits.Low
+	e.Bounds = stats.Bounds{Low: -span, High: span}
+	e.Low, e.High = max(e.Low, -span), min(e.High, span)
+	e.Method += " of linearised scores"
+	return e, zTest(e), "z test of linearised scores"
+}
+
+// zTest is the two-sided p-value of a difference by the normal law; 1 for two figures that do not differ anywhere.
+func zTest(e stats.Estimate) float64 {
+	if e.SE == 0 {
+		return score01(e.Value == 0)
+	}
+	return 2 * distuv.UnitNormal.Survival(math.Abs(e.Value)/e.SE)
+}
+
+// bootstrapP is twice the smaller share of resampled differences on either side of zero, the sample itself counted as one
+// resample (Davison & Hinkley 1997), so that it is never 0.
+func (p *pairing) bootstrapP(stat stats.Statistic, seed uint64) float64 {
+	both := make([][]float64, len(p.partsA))
+	for i := range both {
+		both[i] = slices.Concat(p.partsA[i], p.partsB[i])
+	}
+	w := len(both[0]) / 2
+	draws := stats.NewSample(both, p.clusters).Bootstrap(func(sum []float64, n float64) float64 {
+		return stat(sum[w:], n) - stat(sum[:w], n)
+	}, stats.Resamples, seed).Draws
+	below, above := 0, 0
+	for _, d := range draws {
+		if d <= 0 {
+			below++
+		}
+		if d >= 0 {
+			above++
+		}
+	}
+	return min(1, 2*float64(1+min(below, above))/float64(1+len(draws)))
+}

@@ -1,0 +1,153 @@
+package grade
+
+import (
+	"math"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/stats"
+)
+
+// kind says how a metric's scores become a figure for a split.
+type kind int
+
+const (
+	passFail kind = iota // 0 or 1 per example; the figure is the share of ones
+	graded               // the figure is the mean of the examples' own scores
+	corpus               // the figure is a function of the summed parts of all examples, as in BLEU
+	classes              // the figure is a function of the counts per class
+)
+
+// metric grades answers. An example's parts add up over a split; from their sums comes the figure of a corpus metric. For
+// the other kinds the example's own score is all there is.
+type metric struct {
+	name   string
+	kind   kind
+	bounds stats.Bounds // of an example's own score and of the figure
+	width  int          // parts of a corpus metric
+	missed string       // kind of mistake of an answer that fails it, for metrics that say nothing about the answer's form
+	// grade fills parts (of width; nil for other kinds) and returns the example's own score. For an answer with a problem it
+	// is called for corpus metrics only, whose parts must count what is missing.
+	grade func(r *reading, parts []float64) float64
+	total func(sum []float64) float64
+}
+
+var (
+	unit    = stats.Bounds{Low: 0, High: 1}
+	percent = stats.Bounds{Low: 0, High: 100}
+)
+
+// score is the example's own score. It is finite, and 0 for an answer with a problem.
+func (m *metric) score(r *reading, parts []float64) float64 {
+	if r.failed && m.kind != corpus && m.name != "json_valid" {
+		return 0
+	}
+	v := m.grade(r, parts)
+	if math.IsNaN(v) || math.IsInf(v, 0) || (r.failed && m.kind == corpus) {
+		return 0
+	}
+	return v
+}
+
+// forms says for which output forms a metric is made.
+type forms struct {
+	make     func(g *Grader) metric
+	standard []rung.OutputKind // reported unasked
+	possible []rung.OutputKind // can be asked for as well; nil: every form
+	advice   string            // for the forms where it makes no sense
+}
+
+var (
+	jsonForms   = []rung.OutputKind{rung.JSONSchema, rung.Tools}
+	textForm    = []rung.OutputKind{rung.Text}
+	labelForm   = []rung.OutputKind{rung.Labels}
+	schemaOnly  = []rung.OutputKind{rung.JSONSchema}
+	answerForms = []rung.OutputKind{rung.Labels, rung.Tools}
+	wordForms   = []rung.OutputKind{rung.Text, rung.Labels}
+)
+
+// order is the order in which metrics are reported.
+var order = []string{"accuracy", "macro_f1", "exact_match", "json_valid", "schema_valid", "field_f1", "slot_f1", "token_f1", "contains",
+	"bleu", "chrf", "rouge1", "rouge2", "rougeL"}
+
+// standard are the metrics that need no definition in the task file.
+var standard = map[string]forms{
+	"accuracy": {make: simple("accuracy", passFail, accuracy), standard: answerForms, possible: answerForms,
+		advice: "accuracy is for labels and tool calls; use exact_match"},
+	"macro_f1": {make: macroF1, standard: labelForm, possible: labelForm,
+		advice: "macro_f1 is for labels; use field_f1 or token_f1"},
+	"exact_match": {make: simple("exact_match", passFail, accuracy), standard: []rung.OutputKind{rung.JSONSchema, rung.Text}},
+	"json_valid": {make: simple("json_valid", passFail, jsonValid), standard: jsonForms, possible: jsonForms,
+		advice: "json_valid is for JSON and tool calls; leave it out"},
+	"schema_valid": {make: simple("schema_valid", passFail, schemaValid), standard: jsonForms, possible: jsonForms,
+		advice: "schema_valid is for JSON and tool calls; leave it out"},
+	"field_f1": {make: bagMetric("field_f1", (*reading).fields), standard: jsonForms, possible: jsonForms,
+		advice: "field_f1 is for JSON and tool calls; use token_f1 for text and macro_f1 for labels"},
+	"slot_f1": {make: bagMetric("slot_f1", (*reading).slotPairs), standard: schemaOnly, possible: jsonForms,
+		advice: "slot_f1 is for JSON and tool calls; use token_f1 for text and macro_f1 for labels"},
+	"token_f1": {make: simple("token_f1", graded, bestTokenF1), standard: textForm, possible: wordForms,
+		advice: "token_f1 is for text; use field_f1"},
+	"contains": {make: simple("contains", passFail, containsExpected), standard: textForm},
+}
+
+func simple(name string, k kind, grade func(*reading) float64) func(*Grader) metric {
+	return func(*Grader) metric {
+		return metric{name: name, kind: k, bounds: unit, grade: func(r *reading, _ []float64) float64 { return grade(r) }}
+	}
+}
+
+func accuracy(r *reading) float64 { return score01(r.right()) }
+
+// jsonValid is 1 as well for JSON that the schema refuses.
+func jsonValid(r *reading) float64 {
+	return score01(r.ans.Problem == rung.NoProblem || r.ans.Problem == rung.BreaksSchema)
+}
+
+func schemaValid(r *reading) float64 { return score01(!r.failed) }
+
+func bestTokenF1(r *reading) float64 {
+	got, want := r.texts()
+	return r.best(func(i int) float64 { return tokenF1(got, &want[i]) })
+}
+
+func containsExpected(r *reading) float64 {
+	got, want := r.texts()
+	for i := range want {
+		if got.holds(&want[i]) {
+			return 1
+		}
+	}
+	return 0
+}
+
+func score01(ok bool) float64 {
+	if ok {
+		return 1
+	}
+	return 0
+}
+
+// bagMetric is micro-averaged F1 over pairs: parts are the pairs that agree, that were answered, that were expected. Of several
+// expected outputs the one with the best F1 counts. A failed answer misses every expected pair, and at least one, so that
+// failing never costs less than answering wrongly.
+func bagMetric(name string, bags func(*reading) ([]pair, [][]pair)) func(*Grader) metric {
+	grade := func(r *reading, parts []float64) float64 {
+		got, want := bags(r)
+		if r.failed {
+			parts[0], parts[1], parts[2] = 0, 0, max(1, float64(len(want[0])))
+			return 0
+		}
+		best := -1.0
+		for i := range want {
+			h, a, e := float64(hits(got, want[i])), float64(len(got)), float64(len(want[i]))
+			if f := f1(h, a, e); f > best {
+				best = f
+				parts[0], parts[1], parts[2] = h, a, e
+			}
+		}
+		return best
+	}
+	return func(*Grader) metric {
+		return metric{name: name, kind: corpus, bounds: unit, width: 3, grade: grade,
+			total: func(sum []float64) float64 { return f1(sum[0], sum[1], sum[2]) }}
+	}
+}
