@@ -23,10 +23,10 @@ type metric struct {
 	name   string
 	kind   kind
 	bounds stats.Bounds // of an example's own score and of the figure
-	width  int          // parts of a corpus metric
+	width  int          // parts of an example; 0 for means
 	missed string       // kind of mistake of an answer that fails it, for metrics that say nothing about the answer's form
-	// grade fills parts (of width; nil for other kinds) and returns the example's own score. For an answer with a problem it
-	// is called for corpus metrics only, whose parts must count what is missing.
+	// grade fills parts (of width) and returns the example's own score. For an answer with a problem it
+	// is called only where there are parts, which must count what is missing.
 	grade func(r *reading, parts []float64) float64
 	total func(sum []float64) float64
 }
@@ -38,11 +38,11 @@ var (
 
 // score is the example's own score. It is finite, and 0 for an answer with a problem.
 func (m *metric) score(r *reading, parts []float64) float64 {
-	if r.failed && m.kind != corpus && m.name != "json_valid" {
+	if r.failed && m.width == 0 && m.name != "json_valid" {
 		return 0
 	}
 	v := m.grade(r, parts)
-	if math.IsNaN(v) || math.IsInf(v, 0) || (r.failed && m.kind == corpus) {
+	if math.IsNaN(v) || math.IsInf(v, 0) || (r.failed && m.width > 0) {
 		return 0
 	}
 	return v
