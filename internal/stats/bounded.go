@@ -15,55 +15,111 @@ import (
 // it is c·a^(1/n); in large samples it is the normal one. That it holds for every distribution is a conjecture for which no
 // counterexample is known; the tests here measure it. Clusters take the place of scores, the imagined one with the average
 // number of examples.
+//
+// Wrong lower bounds, in % of 4,000 samples at level .99 (1 % is allowed; BCa with 2,000 draws, bounded at error .01 a side as in Mean):
+//
+//	scores                                 n    BCa    CLT  bounded  BCa widened
+//	six in ten 1, two 0, two uniform      20    .60   2.85     .35          .27
+//	                                     100    .60   1.15     .70          .60
+//	95 % 1, the rest uniform              20  38.75  41.17     .00          .00
+//	                                     100   4.05   8.30     .00          .00
+//	                                     200   1.23   4.50     .10          .10
+//	98 % 1, the rest 0                   100  13.63  13.63     .00          .00
+//	                                     200   1.50   8.15     .00          .00
+//	1−u⁹, u uniform                       20   5.55  10.45     .00          .00
+//	                                     100    .78   2.08     .12          .12
+//	uniform                               20    .62   1.10     .18          .18
+//	                                     200    .68    .62    1.00          .68
 
 // boundedLow is the one-sided lower bound at error a of the mean of a scalar sample whose scores are at least low. The error
 // kept is a or, by the saddlepoint approximation of the weighted sum's distribution, up to 7 % of a less.
-func boundedLow(s *Sample, low, a float64) float64 {
-	if s.n == 0 {
-		return low
-	}
-	return boundedQuantile(s, low, a, func(v float64) float64 { return v })
-}
+func boundedLow(s *Sample, low, a float64) float64 { return boundedLowUnder(s, low, a, math.Inf(1)) }
 
 // boundedHigh is the upper bound, by symmetry.
 func boundedHigh(s *Sample, high, a float64) float64 {
-	if s.n == 0 {
-		return high
-	}
-	return -boundedQuantile(s, -high, a, func(v float64) float64 { return -v })
+	return boundedHighOver(s, high, a, math.Inf(-1))
 }
 
-// boundedQuantile finds t with P(Σ E_c·(S_c − t·n_c) + E₀·n̄·(low − t) ≤ 0) = a, the E independent standard exponentials:
-// normalised, they are the uniform weights. side mirrors the scores.
-func boundedQuantile(s *Sample, low, a float64, side func(float64) float64) float64 {
-	y := make([]float64, s.g+1)
-	average := float64(s.n) / float64(s.g)
-	fill := func(t float64) {
-		for c := range s.g {
-			y[c] = side(s.dense[2*c]) - t*s.dense[2*c+1]
-		}
-		y[s.g] = average * (low - t)
+// boundedLowUnder is the lesser of the bound and limit. It is cheap where limit is the lesser.
+func boundedLowUnder(s *Sample, low, a, limit float64) float64 {
+	w := newWeighted(s, low, 1)
+	return w.quantile(a, limit)
+}
+
+// boundedHighOver is the greater of the bound and limit.
+func boundedHighOver(s *Sample, high, a, limit float64) float64 {
+	w := newWeighted(s, -high, -1)
+	return -w.quantile(a, -limit)
+}
+
+// weighted is the randomly weighted mean of the clusters and the imagined one: the distribution of
+// Σ E_c·S_c + E₀·n̄·low over Σ E_c·n_c + E₀·n̄ for independent standard exponentials E, which normalised are uniform weights.
+type weighted struct {
+	s       *Sample
+	low     float64
+	sign    float64 // −1 mirrors the scores
+	average float64 // examples per cluster
+	most    float64 // the greatest cluster mean
+	y       []float64
+}
+
+func newWeighted(s *Sample, low, sign float64) *weighted {
+	w := &weighted{s: s, low: low, sign: sign, most: low, average: 1}
+	if s.g == 0 {
+		return w
 	}
-	bottom, top := low, low
+	w.average, w.y = float64(s.n)/float64(s.g), make([]float64, s.g+1)
 	for c := range s.g {
-		top = max(top, side(s.dense[2*c])/s.dense[2*c+1])
+		w.most = max(w.most, sign*s.dense[2*c]/s.dense[2*c+1])
 	}
-	if top-low < 1e-15 {
-		return low
+	return w
+}
+
+// below is P(weighted mean ≤ t) = P(Σ E_c·(S_c − t·n_c) + E₀·n̄·(low − t) ≤ 0).
+func (w *weighted) below(t float64) float64 {
+	d := w.s.dense
+	for c := range w.s.g {
+		w.y[c] = w.sign*d[2*c] - t*d[2*c+1]
 	}
-	for range 60 {
-		t := (bottom + top) / 2
-		if t <= bottom || t >= top {
+	w.y[w.s.g] = w.average * (w.low - t)
+	return exponentialSumBelowZero(w.y)
+}
+
+// quantile is the lesser of limit and the t with below(t) = a, found by false position on the normal scale, where below is
+// nearly straight; every third step halves the bracket.
+func (w *weighted) quantile(a, limit float64) float64 {
+	left, right := w.low, min(w.most, limit)
+	if right-left < 1e-15 {
+		return min(w.low, limit)
+	}
+	gap := func(t float64) float64 {
+		p := min(1-1e-16, max(1e-300, w.below(t)))
+		return distuv.UnitNormal.Quantile(p) - distuv.UnitNormal.Quantile(a)
+	}
+	atLeft, atRight := distuv.UnitNormal.Quantile(1e-300), 8.0
+	if limit < w.most {
+		if atRight = gap(limit); atRight <= 0 {
+			return limit
+		}
+	}
+	for i := 0; i < 100 && right-left > 1e-13*(w.most-w.low); i++ {
+		t := left + (right-left)*atLeft/(atLeft-atRight)
+		if i%3 == 2 || !(t > left && t < right) {
+			t = (left + right) / 2
+		}
+		if t <= left || t >= right {
 			break
 		}
-		fill(t)
-		if exponentialSumBelowZero(y) < a {
-			bottom = t
-		} else {
-			top = t
+		switch f := gap(t); {
+		case f == 0:
+			return t
+		case f < 0:
+			left, atLeft = t, f
+		default:
+			right, atRight = t, f
 		}
 	}
-	return bottom
+	return left
 }
 
 // exponentialSumBelowZero is P(Σ E_i·y_i ≤ 0) for independent standard exponentials E, by the saddlepoint formula of Lugannani

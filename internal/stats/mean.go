@@ -90,7 +90,7 @@ func (s *Sample) meanEstimate(o Options) Estimate {
 		return e.unlessConstant()
 	}
 	a := 1 - o.Level
-	e.widen(boundedLow(s, o.Bounds.Low, a), boundedHigh(s, o.Bounds.High, a))
+	e.widen(boundedLowUnder(s, o.Bounds.Low, a, e.Low), boundedHighOver(s, o.Bounds.High, a, e.High))
 	return e
 }
 
