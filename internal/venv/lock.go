@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// acquire takes the lock file at path, waiting for whoever holds it. Closing the file gives it back; so does the end of
+// Lock takes the lock file at path, waiting for whoever holds it. Closing the file gives it back; so does the end of
 // the process, however it ends.
-func acquire(ctx context.Context, path string, log func(string)) (*os.File, error) {
+func Lock(ctx context.Context, path string, log func(string)) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, diskError(filepath.Dir(path), err)
 	}

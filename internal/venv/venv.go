@@ -57,7 +57,7 @@ func Ensure(ctx context.Context, name string, lock []byte, log func(string)) (py
 	if err != nil {
 		return "", err
 	}
-	release, err := acquire(ctx, filepath.Join(filepath.Dir(dir), name+".lock"), log)
+	release, err := Lock(ctx, filepath.Join(filepath.Dir(dir), name+".lock"), log)
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ a request asks), embedding (bool), batch (tokens of one micro-batch; 0 leaves th
 import json
 import os
 import sys
+import threading
 
 
 def configure(xllamacpp, options):
@@ -21,7 +22,7 @@ def configure(xllamacpp, options):
     params.port = options["port"]
     params.api_keys = [options["api_key"]]
     params.ui = False
-    params.endpoint_slots = False
+    params.endpoint_slots = True
     params.n_parallel = options["slots"]
     params.n_ctx = options["context"] * options["slots"]
     params.cpuparams.n_threads = options["threads"]
@@ -34,7 +35,6 @@ def configure(xllamacpp, options):
         params.n_batch = params.n_ubatch = options["batch"]
     if options["embedding"]:
         params.embedding = True
-        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     adapters = []
     for path in options["loras"]:
         adapter = xllamacpp.CommonAdapterLoraInfo()
@@ -47,16 +47,32 @@ def configure(xllamacpp, options):
     return params
 
 
-def main():
-    options = json.loads(sys.stdin.readline())
-    import xllamacpp
+def read_line():
+    """The first line, without a buffer that would swallow what comes after it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(0, 65536)
+        if not part:
+            os._exit(0)
+        line += part
+    return line
 
-    server = xllamacpp.Server(configure(xllamacpp, options))
-    sys.stdout.write(json.dumps({"address": server.listening_address}) + "\n")
-    sys.stdout.flush()
+
+def end_with_parent():
     while os.read(0, 4096):
         pass
     os._exit(0)  # not the destructor: it would wait for the requests in flight
+
+
+def main():
+    options = json.loads(read_line())
+    import xllamacpp
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    server = xllamacpp.Server(configure(xllamacpp, options))
+    sys.stdout.write(json.dumps({"address": server.listening_address}) + "\n")
+    sys.stdout.flush()
+    threading.Event().wait()
 
 
 if __name__ == "__main__":
