@@ -76,8 +76,8 @@ func (g *Grader) add(m metric) {
 
 // addNamed adds a standard metric unless it is there.
 func (g *Grader) addNamed(t *rung.Task, name string) *rung.Error {
-	if _, there := g.index[name]; there {
-		return nil
+	if _, there := g.index[name]; there || defined(t, name) {
+		return nil // what is wrong with a definition is said once
 	}
 	if name == "regex" || name == "cel" {
 		return &rung.Error{Code: rung.CodeInput, Place: t.File, What: "the metric " + name + " has no definition",
@@ -93,6 +93,10 @@ func (g *Grader) addNamed(t *rung.Task, name string) *rung.Error {
 	}
 	g.add(forms.make(g))
 	return nil
+}
+
+func defined(t *rung.Task, name string) bool {
+	return slices.ContainsFunc(t.Metrics, func(spec rung.MetricSpec) bool { return spec.Name == name || spec.Name == "" && spec.Kind == name })
 }
 
 func (f forms) suits(k rung.OutputKind) bool {

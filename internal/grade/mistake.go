@@ -167,8 +167,11 @@ func (r *reading) textMistake(i int) string {
 // fieldMistake names the first field, in the expected order, that is missing or wrong, else the first that is too many.
 func fieldMistake(got, want *value) string {
 	g, w := leaves(nil, got, ""), leaves(nil, want, "")
-	kind, path := firstDifference(g, w)
-	if kind != "" {
+	switch kind, path := firstDifference(g, w); kind {
+	case "":
+	case "wrong":
+		return "wrong value: " + shown(path)
+	default:
 		return kind + " field: " + shown(path)
 	}
 	if got.canonical() != want.canonical() {
