@@ -13,12 +13,13 @@ import (
 // figures writes numbers for one document: scores with just enough digits to tell them from the bar.
 type figures struct {
 	digits int
+	fine   map[string]bool // metrics that need one digit more
 	ascii  bool
 }
 
-// figuresFor takes two digits, or three where two would hide on which side of the bar or of a guard a score lies.
+// figuresFor takes two digits, and three for a metric where two would hide on which side of the bar or of a guard it lies.
 func figuresFor(doc *rung.Document, ascii bool) figures {
-	f := figures{digits: 2, ascii: ascii}
+	f := figures{digits: 2, fine: map[string]bool{}, ascii: ascii}
 	limits := map[string]float64{}
 	maps.Copy(limits, doc.Bar.Guards)
 	limits[doc.Bar.Metric] = doc.Bar.AtLeast
@@ -26,8 +27,7 @@ func figuresFor(doc *rung.Document, ascii bool) figures {
 		for name, limit := range limits {
 			m, ok := o.Metrics[name]
 			if ok && (f.hides(m.Value, limit) || f.hides(m.Low, limit) || f.hides(m.High, limit)) {
-				f.digits = 3
-				return f
+				f.fine[name] = true
 			}
 		}
 	}
@@ -36,6 +36,14 @@ func figuresFor(doc *rung.Document, ascii bool) figures {
 
 // hides reports whether v would be written like the limit although it differs.
 func (f figures) hides(v, limit float64) bool { return v != limit && f.score(v) == f.score(limit) }
+
+// of is how figures of a metric are written.
+func (f figures) of(metric string) figures {
+	if f.fine[metric] {
+		f.digits = 3
+	}
+	return f
+}
 
 // score writes a score: .72 between 0 and 1, 34.2 above.
 func (f figures) score(v float64) string {

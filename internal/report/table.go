@@ -123,9 +123,9 @@ func headline(d *rung.Document) string {
 // barLine says what was asked for, on how many examples, and at what level the intervals are.
 func barLine(d *rung.Document, f figures) string {
 	b := d.Bar
-	parts := []string{fmt.Sprintf("Bar: %s %s %s", b.Metric, f.atLeast(), f.score(b.AtLeast))}
+	parts := []string{fmt.Sprintf("Bar: %s %s %s", b.Metric, f.atLeast(), f.of(b.Metric).score(b.AtLeast))}
 	for _, name := range sortedKeys(b.Guards) {
-		parts = append(parts, fmt.Sprintf("%s %s %s", name, f.atLeast(), f.score(b.Guards[name])))
+		parts = append(parts, fmt.Sprintf("%s %s %s", name, f.atLeast(), f.of(name).score(b.Guards[name])))
 	}
 	if b.MaxP95Millis > 0 {
 		parts = append(parts, fmt.Sprintf("p95 %s %s", f.atMost(), millis(b.MaxP95Millis)))
@@ -188,7 +188,7 @@ func (p *printer) barFigure(o *rung.Outcome) string {
 	if !ok {
 		return p.fig.none()
 	}
-	return p.fig.interval(m)
+	return p.fig.of(p.doc.Bar.Metric).interval(m)
 }
 
 // tokensIn is tokens in per call over the held-out set; where there is no scorecard, over all calls of the rung.
@@ -364,7 +364,7 @@ func violations(d *rung.Document, o *rung.Outcome, f figures) []string {
 	for _, name := range sortedKeys(d.Bar.Guards) {
 		m, ok := o.Metrics[name]
 		if limit := d.Bar.Guards[name]; ok && m.Value < limit {
-			out = append(out, fmt.Sprintf("guard %s %s is below %s", name, f.interval(m), f.score(limit)))
+			out = append(out, fmt.Sprintf("guard %s %s is below %s", name, f.of(name).interval(m), f.of(name).score(limit)))
 		}
 	}
 	if limit := d.Bar.MaxP95Millis; limit > 0 && o.P95Millis > limit {
