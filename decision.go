@@ -22,7 +22,7 @@ type Outcome struct {
 	N              int                 `json:"n"`
 	Verdict        Verdict             `json:"verdict,omitempty"`
 	NeededN        int                 `json:"needed_n,omitempty"` // held-out examples that would settle it, if inconclusive
-	Calls          Calls               `json:"calls"`              // for building on dev and for the held-out set together
+	Calls          Calls               `json:"calls"`              // for the held-out set; what building took is in Building
 	Tokens         Tokens              `json:"tokens"`
 	CostUSD        float64             `json:"cost_usd"`
 	CostPerSuccess *float64            `json:"cost_per_success_usd"`
@@ -32,7 +32,8 @@ type Outcome struct {
 	Retries        int                 `json:"retries"`
 	Comparisons    []Comparison        `json:"comparisons,omitempty"`
 	Scorecard      *Scorecard          `json:"scorecard,omitempty"`
-	Search         []Trial             `json:"search,omitempty"` // what was tried on dev
+	Building       *Effort             `json:"building,omitempty"` // what choosing and training the candidate took
+	Search         []Trial             `json:"search,omitempty"`   // what was tried on dev
 	Curve          []CurvePoint        `json:"curve,omitempty"`
 }
 
