@@ -3,7 +3,6 @@ package recipe
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"regexp"
 	"strconv"
 	"strings"
@@ -75,19 +74,7 @@ func failed(ans rung.Answer, err error) (rung.Answer, error) {
 	}
 	ans.Failed++
 	ans.Detail = err.Error()
-	var attempts interface{ Attempts() int }
-	if errors.As(err, &attempts) {
-		ans.Retries += attempts.Attempts() - 1
-	}
-	var long *model.PromptTooLong
-	switch {
-	case errors.As(err, &long):
-		ans.Problem = rung.TooLong
-	case rung.CodeOf(err) == rung.CodeTimeout:
-		ans.Problem = rung.TimedOut
-	default:
-		ans.Problem = rung.CallFailed
-	}
+	ans.Problem = model.ProblemOf(err)
 	return ans, nil
 }
 

@@ -19,9 +19,6 @@ const (
 // fewshot adds demonstrations from train. On dev it chooses how they are picked (fixed, nearest by words, nearest by
 // embedding), how many, and whether counter-examples of a recurring mistake help.
 func (k *Kit) fewshot(ctx context.Context, ref rung.ModelRef) (*Built, error) {
-	if len(k.Building.Train) < 2 {
-		return skip("%d train examples are too few to demonstrate with", len(k.Building.Train)), nil
-	}
 	return once(&k.shots, ref, func() (*Built, error) {
 		base, err := k.prompt(ctx, ref)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/extract"
 	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/model"
@@ -33,7 +34,7 @@ type Store interface {
 	PutBlob(ctx context.Context, kind string, digest rung.Digest, b []byte) error
 	Blob(ctx context.Context, kind string, digest rung.Digest) ([]byte, error)
 	PutStep(ctx context.Context, key string, value []byte) error
-	Step(ctx context.Context, key string) ([]byte, error)
+	Step(ctx context.Context, key string) (value []byte, found bool, err error)
 }
 
 // Trainer trains adapters.
@@ -43,9 +44,9 @@ type Trainer interface {
 
 // Observer is told what goes on; every method may be called from several goroutines.
 type Observer interface {
-	Step(text string)                             // what is being done now
-	Progress(done, total int, costUSD float64)    // of the step
-	Note(text string)                             // what a reader must know
+	Step(text string)                          // what is being done now
+	Progress(done, total int, costUSD float64) // of the step
+	Note(text string)                          // what a reader must know
 }
 
 // Kit is what the rungs of one climb are built with.
@@ -61,16 +62,17 @@ type Kit struct {
 	Store     Store
 	Embedder  rung.ModelRef // empty: BM25 alone
 	Embed     retrieve.EmbedFunc
-	Documents func(ctx context.Context) ([]retrieve.Document, error)
+	Documents func(ctx context.Context) ([]extract.Document, error)
 	Dir       string // of the store: adapters and training jobs live in it
 	Observer  Observer
 	Log       *slog.Logger
 
-	pool    *pool
-	index   *retrieve.Index
-	prompts map[rung.ModelRef]*Built
-	shots   map[rung.ModelRef]*Built
-	rags    map[rung.ModelRef]*Built
+	pool        *pool
+	index       *retrieve.Index
+	indexDigest rung.Digest
+	prompts     map[rung.ModelRef]*Built
+	shots       map[rung.ModelRef]*Built
+	rags        map[rung.ModelRef]*Built
 }
 
 // Built is what became of building a rung for a model: a candidate, or the reason there is none.
@@ -85,6 +87,9 @@ type Built struct {
 
 // Build makes the candidate of a rung for a model, or says why it cannot.
 func (k *Kit) Build(ctx context.Context, r rung.Rung, ref rung.ModelRef) (*Built, error) {
+	if why := k.Inapplicable(r, ref); why != "" {
+		return &Built{Skipped: why}, nil
+	}
 	start := time.Now()
 	var b *Built
 	var err error
@@ -108,8 +113,19 @@ func (k *Kit) Build(ctx context.Context, r rung.Rung, ref rung.ModelRef) (*Built
 	return b, err
 }
 
-// skip is a rung without a candidate.
-func skip(format string, args ...any) *Built { return &Built{Skipped: fmt.Sprintf(format, args...)} }
+// Inapplicable says why a rung cannot be tried for a model at all, judged by the task alone; empty when it can.
+func (k *Kit) Inapplicable(r rung.Rung, ref rung.ModelRef) string {
+	if r.Retrieves() && len(k.Task.Documents) == 0 {
+		return "the task has no documents to retrieve from"
+	}
+	if r.Trains() {
+		return k.untrainable(ref)
+	}
+	if r == rung.FewShot && len(k.Building.Train) < 2 {
+		return fmt.Sprintf("%d train examples are too few to demonstrate with", len(k.Building.Train))
+	}
+	return ""
+}
 
 // once keeps what was built, because later rungs start from it.
 func once(m *map[rung.ModelRef]*Built, ref rung.ModelRef, build func() (*Built, error)) (*Built, error) {
@@ -234,7 +250,7 @@ func (k *Kit) try(ctx context.Context, b *Built, o option, dev []rung.Example) (
 		return nil
 	}
 	tally, wall, err := Evaluate(ctx, r, dev, Evaluation{
-		Grader: k.Grader, Concurrency: k.concurrency(o.cand.Model), Keep: keep, Progress: k.Observer.Progress,
+		Grader: k.Grader, Concurrency: k.Concurrency(o.cand.Model), Keep: keep, Progress: k.Observer.Progress,
 	})
 	if err != nil {
 		return rung.Trial{}, nil, err
@@ -260,7 +276,8 @@ func effortOf(scores []rung.Score, wall time.Duration) rung.Effort {
 	return e
 }
 
-func (k *Kit) concurrency(ref rung.ModelRef) int {
+// Concurrency is the number of calls to a model that are kept in flight.
+func (k *Kit) Concurrency(ref rung.ModelRef) int {
 	if n := k.Task.Limits.Concurrency; n > 0 {
 		return n
 	}

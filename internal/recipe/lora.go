@@ -14,9 +14,6 @@ import (
 // lora trains an adapter on train, under the short template. Learning rate, target modules and epochs are searched on dev
 // within the time given; which checkpoint is served, and whether decoding is constrained, is chosen on dev by the bar's metric.
 func (k *Kit) lora(ctx context.Context, ref rung.ModelRef) (*Built, error) {
-	if reason := k.untrainable(ref); reason != "" {
-		return skip("%s", reason), nil
-	}
 	c, err := k.start(ctx, rung.LoRA, ref, shortTemplate)
 	if err != nil {
 		return nil, err
@@ -49,7 +46,7 @@ func (k *Kit) train(ctx context.Context, c rung.Candidate) (*Built, error) {
 	}
 	trained, err := k.trained(ctx, job)
 	if rung.CodeOf(err) == rung.CodeCapacity {
-		return skip("%s", err), nil
+		return &Built{Skipped: err.Error()}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -123,13 +120,12 @@ func (k *Kit) row(ctx context.Context, r *Runner, e *rung.Example) (tune.Row, er
 		return row, err
 	}
 	step := "row:" + string(rung.DigestOf([]any{r.cand.Weights, msgs, answer}))
-	if b, err := k.Store.Step(ctx, step); err != nil || b != nil {
-		if err := ignoreNotFound(err); err != nil {
-			return row, err
-		}
-		if json.Unmarshal(b, &row) == nil {
-			return row, nil
-		}
+	b, found, err := k.Store.Step(ctx, step)
+	if err != nil {
+		return row, err
+	}
+	if found && json.Unmarshal(b, &row) == nil {
+		return row, nil
 	}
 	if row.Prompt, err = k.Engine.PromptTokens(ctx, r.cand.Model, msgs); err != nil {
 		return row, err
@@ -142,8 +138,7 @@ func (k *Kit) row(ctx context.Context, r *Runner, e *rung.Example) (tune.Row, er
 		return row, err
 	}
 	row.Completion = append(row.Completion, end)
-	b, err := json.Marshal(row)
-	if err != nil {
+	if b, err = json.Marshal(row); err != nil {
 		return row, err
 	}
 	return row, k.Store.PutStep(ctx, step, b)
@@ -153,11 +148,11 @@ func (k *Kit) row(ctx context.Context, r *Runner, e *rung.Example) (tune.Row, er
 func (k *Kit) trained(ctx context.Context, job tune.Job) (tune.Trained, error) {
 	var done tune.Trained
 	step := "trained:" + string(job.Digest())
-	b, err := k.Store.Step(ctx, step)
-	if err := ignoreNotFound(err); err != nil {
+	b, found, err := k.Store.Step(ctx, step)
+	if err != nil {
 		return done, err
 	}
-	if b != nil && json.Unmarshal(b, &done) == nil && exists(done.Adapter) {
+	if found && json.Unmarshal(b, &done) == nil && exists(done.Adapter) {
 		return done, nil
 	}
 	done, err = k.Trainer.Train(ctx, job, func(e tune.Event) {

@@ -13,12 +13,12 @@ import (
 // pool is the train split as demonstrations to choose from. It is stored under its digest, so that a candidate with nearest
 // demonstrations can be run without the task's files.
 type pool struct {
-	kit     *Kit
-	digest  rung.Digest
-	demos   []rung.Demo
-	texts   []string // what nearness is measured on
-	words   *retrieve.Nearest
-	vectors *retrieve.Nearest
+	kit    *Kit
+	digest rung.Digest
+	demos  []rung.Demo
+	texts  []string // what nearness is measured on
+	near   *retrieve.Nearest
+	dense  bool // near has vectors
 }
 
 // poolKind names pools among the store's blobs.
@@ -53,25 +53,28 @@ func (k *Kit) trainPool(ctx context.Context) (*pool, error) {
 
 // nearest is the way to the pool's nearest texts in the given mode.
 func (p *pool) nearest(ctx context.Context, mode rung.DemoMode) (Nearest, error) {
-	if mode == rung.NearestBM25 {
-		if p.words == nil {
-			p.words = retrieve.NewNearest(p.texts)
-		}
-		return func(_ context.Context, query string, k int) ([]int, error) { return p.words.BM25(query, k), nil }, nil
+	if p.near == nil {
+		p.near = retrieve.NewNearest(p.texts)
 	}
-	if p.vectors == nil {
+	if mode == rung.NearestBM25 {
+		return func(_ context.Context, query string, k int) ([]int, error) { return p.near.BM25(query, k), nil }, nil
+	}
+	if !p.dense {
 		vectors, err := p.kit.Embed(ctx, p.texts)
 		if err != nil {
 			return nil, err
 		}
-		p.vectors = retrieve.NewNearestVectors(vectors)
+		if err := p.near.SetVectors(vectors); err != nil {
+			return nil, err
+		}
+		p.dense = true
 	}
 	return func(ctx context.Context, query string, k int) ([]int, error) {
 		v, err := p.kit.Embed(ctx, []string{query})
 		if err != nil {
 			return nil, err
 		}
-		return p.vectors.Dense(v[0], k), nil
+		return p.near.Dense(v[0], k)
 	}, nil
 }
 

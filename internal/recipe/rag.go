@@ -2,7 +2,6 @@ package recipe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/rung-dev/rung"
@@ -23,69 +22,59 @@ func (k *Kit) documentIndex(ctx context.Context) (*retrieve.Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	passages, err := retrieve.Chunk(docs, retrieve.ChunkOptions{Target: k.Task.Retrieval.ChunkTokens, Overlap: k.Task.Retrieval.Overlap})
-	if err != nil {
-		return nil, err
+	spec := retrieve.SpecOf(k.Task.Retrieval, nil)
+	var passages []rung.Passage
+	for _, doc := range docs {
+		passages = append(passages, retrieve.Chunk(doc, spec)...)
 	}
-	opts := retrieve.Options{}
-	if k.Embedder != "" {
-		opts.Embedder, opts.Embed = k.Embedder, k.Embed
+	if len(passages) == 0 {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: k.Task.File, What: "the documents hold no text", Do: "correct documents, or leave it out"}
 	}
 	step := "index:" + string(rung.DigestOf([]any{passages, k.Embedder}))
-	if k.index, err = k.storedIndex(ctx, step, opts); k.index != nil || err != nil {
+	if found, err := k.storedIndex(ctx, step); found || err != nil {
 		return k.index, err
 	}
-	index, err := retrieve.Build(ctx, passages, opts)
+	if k.index, err = retrieve.Build(ctx, passages, retrieve.Settings{Embedder: k.Embedder}, k.Embed); err != nil {
+		return nil, err
+	}
+	b, err := k.index.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	b, err := index.MarshalBinary()
-	if err != nil {
+	k.indexDigest = rung.DigestBytes(b)
+	if err := k.Store.PutBlob(ctx, indexKind, k.indexDigest, b); err != nil {
 		return nil, err
 	}
-	if err := k.Store.PutBlob(ctx, indexKind, index.Digest(), b); err != nil {
-		return nil, err
-	}
-	k.index = index
-	return index, k.Store.PutStep(ctx, step, []byte(index.Digest()))
+	return k.index, k.Store.PutStep(ctx, step, []byte(k.indexDigest))
 }
 
-func (k *Kit) storedIndex(ctx context.Context, step string, opts retrieve.Options) (*retrieve.Index, error) {
-	digest, err := k.Store.Step(ctx, step)
-	if err != nil || digest == nil {
-		return nil, ignoreNotFound(err)
+// storedIndex reads the index that an earlier run built.
+func (k *Kit) storedIndex(ctx context.Context, step string) (bool, error) {
+	digest, found, err := k.Store.Step(ctx, step)
+	if err != nil || !found {
+		return false, err
 	}
 	b, err := k.Store.Blob(ctx, indexKind, rung.Digest(digest))
 	if err != nil {
-		return nil, ignoreNotFound(err)
+		return false, err
 	}
-	return retrieve.Load(b, opts)
-}
-
-func ignoreNotFound(err error) error {
-	var e *rung.Error
-	if errors.As(err, &e) && e.Code == rung.CodeNotFound {
-		return nil
-	}
-	return err
+	k.index, err = retrieve.Load(b, k.Embed)
+	k.indexDigest = rung.Digest(digest)
+	return err == nil, err
 }
 
 // rag puts retrieved passages into the prompt. On dev it chooses how many, and whether a few demonstrations of the form of
 // an answer help. Answers in text cite the passage.
 func (k *Kit) rag(ctx context.Context, ref rung.ModelRef) (*Built, error) {
-	if len(k.Task.Documents) == 0 {
-		return skip("the task has no documents to retrieve from"), nil
-	}
 	return once(&k.rags, ref, func() (*Built, error) {
 		base, err := k.prompt(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
-		index, err := k.documentIndex(ctx)
-		if err != nil {
+		if _, err := k.documentIndex(ctx); err != nil {
 			return nil, err
 		}
-		opts, err := k.ragOptions(ctx, base.Candidate, index.Digest())
+		opts, err := k.ragOptions(ctx, base.Candidate, k.indexDigest)
 		if err != nil {
 			return nil, err
 		}

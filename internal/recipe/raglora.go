@@ -9,12 +9,6 @@ import (
 // ragLoRA trains an adapter with the retrieved passages in its prompts, as many as the rag rung chose, and serves it so.
 // Facts stay in the documents; the adapter learns to read them.
 func (k *Kit) ragLoRA(ctx context.Context, ref rung.ModelRef) (*Built, error) {
-	if len(k.Task.Documents) == 0 {
-		return skip("the task has no documents to retrieve from"), nil
-	}
-	if reason := k.untrainable(ref); reason != "" {
-		return skip("%s", reason), nil
-	}
 	rag, err := k.rag(ctx, ref)
 	if err != nil {
 		return nil, err

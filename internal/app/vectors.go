@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/model"
+	"github.com/rung-dev/rung/internal/store"
+)
+
+// vectors embeds texts and keeps every vector, so that a second run embeds nothing again.
+type vectors struct {
+	store    store.Store
+	embedder func(rung.ModelRef) (model.Embedder, error)
+}
+
+// embed gives the vectors of texts, in their order.
+func (v *vectors) embed(ctx context.Context, ref rung.ModelRef, texts []string) ([][]float32, error) {
+	out := make([][]float32, len(texts))
+	var missing []int
+	for i, text := range texts {
+		b, found, err := v.store.Step(ctx, vectorKey(ref, text))
+		if err != nil {
+			return nil, err
+		}
+		if found && len(b) > 0 && len(b)%4 == 0 {
+			out[i] = decodeVector(b)
+			continue
+		}
+		missing = append(missing, i)
+	}
+	if len(missing) == 0 {
+		return out, nil
+	}
+	return out, v.fill(ctx, ref, texts, missing, out)
+}
+
+func (v *vectors) fill(ctx context.Context, ref rung.ModelRef, texts []string, missing []int, out [][]float32) error {
+	e, err := v.embedder(ref)
+	if err != nil {
+		return err
+	}
+	ask := make([]string, len(missing))
+	for i, at := range missing {
+		ask[i] = texts[at]
+	}
+	got, err := e.Embed(ctx, ref, ask)
+	if err != nil {
+		return err
+	}
+	if len(got) != len(ask) {
+		return &rung.Error{Code: rung.CodeProvider, Place: string(ref), What: "the embedder answered with another number of vectors than texts", Do: "check the server"}
+	}
+	for i, at := range missing {
+		out[at] = got[i]
+		if err := v.store.PutStep(ctx, vectorKey(ref, texts[at]), encodeVector(got[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func vectorKey(ref rung.ModelRef, text string) string {
+	return "vector:" + string(rung.DigestBytes([]byte(string(ref)+"\x00"+text)))
+}
+
+func encodeVector(v []float32) []byte {
+	b := make([]byte, 4*len(v))
+	for i, x := range v {
+		binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(x))
+	}
+	return b
+}
+
+func decodeVector(b []byte) []float32 {
+	v := make([]float32, len(b)/4)
+	for i := range v {
+		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return v
+}
