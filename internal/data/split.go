@@ -1,0 +1,277 @@
+package data
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/rung-dev/rung"
+)
+
+// The split of an example follows from its content: the key of its cluster is hashed to a position between 0 and 1, and the
+// position falls into held-out, dev or train, in this order, so that another ratio of train to dev moves no held-out example.
+// A new example moves no other one, except when it joins clusters.
+
+// unit is a cluster while it is split.
+type unit struct {
+	key      sum
+	position float64
+	rows     []int32
+	marked   map[rung.Split]bool // by the file
+	split    rung.Split
+}
+
+// few is the number of examples below which a split is hardly worth the name.
+const few = 20
+
+// splitter assigns units to splits.
+type splitter struct {
+	shares   rung.Shares
+	examples []rung.Example
+	units    []*unit
+	notes    []string
+}
+
+// assign gives every row its split; rows that are left out have none.
+func assign(shares rung.Shares, examples []rung.Example, c *clusters) ([]rung.Split, []string, error) {
+	s := &splitter{shares: shares, examples: examples}
+	s.gather(c.forest)
+	if errs := s.tornGroups(); errs != nil {
+		return nil, nil, errs
+	}
+	if err := s.place(); err != nil {
+		return nil, nil, err
+	}
+	out := s.rows()
+	if n := len(examples); n < few {
+		s.notes = append(s.notes, fmt.Sprintf("there are only %s: any figure measured on them is little more than a guess; collect some 300", count(n, "example")))
+	}
+	return out, s.notes, nil
+}
+
+// gather makes a unit of each cluster, in the order of their keys.
+func (s *splitter) gather(f forest) {
+	byRoot := map[int32]*unit{}
+	for i := range s.examples {
+		root := f.root(int32(i))
+		u := byRoot[root]
+		if u == nil {
+			u = &unit{}
+			byRoot[root] = u
+			s.units = append(s.units, u)
+		}
+		u.rows = append(u.rows, int32(i))
+		if e := &s.examples[i]; e.Split != "" {
+			if u.marked == nil {
+				u.marked = map[rung.Split]bool{}
+			}
+			u.marked[e.Split] = true
+		}
+	}
+	for _, u := range s.units {
+		u.key = s.key(u)
+		salted := sumOf(append([]byte("rung split 1\n"), u.key[:]...))
+		u.position = float64(binary.BigEndian.Uint64(salted[:8])>>11) / (1 << 53)
+	}
+	slices.SortFunc(s.units, func(a, b *unit) int { return a.key.less(b.key) })
+}
+
+// key is the smallest digest of the group names in a unit, or of its inputs where there is no group: a group keeps its key
+// when examples are added to it.
+func (s *splitter) key(u *unit) sum {
+	var inputs, groups []sum
+	for _, i := range u.rows {
+		e := &s.examples[i]
+		if e.Group != "" {
+			groups = append(groups, sumOf([]byte("group\n"+e.Group)))
+			continue
+		}
+		inputs = append(inputs, sumOf(e.Input))
+	}
+	if len(groups) > 0 {
+		return slices.MinFunc(groups, sum.less)
+	}
+	return slices.MinFunc(inputs, sum.less)
+}
+
+// tornGroups reports groups that the file itself marks for more than one split.
+func (s *splitter) tornGroups() error {
+	var errs rung.Errors
+	first := map[string]*rung.Example{}
+	told := map[string]bool{}
+	for i := range s.examples {
+		e := &s.examples[i]
+		if e.Group == "" || e.Split == "" {
+			continue
+		}
+		before, ok := first[e.Group]
+		switch {
+		case !ok:
+			first[e.Group] = e
+		case before.Split != e.Split && !told[e.Group]:
+			told[e.Group] = true
+			errs = append(errs, &rung.Error{
+				Code: rung.CodeInput, Place: rowOf(e).String(),
+				What: fmt.Sprintf("the group %q is in %s here and in %s in %s", e.Group, e.Split, before.Split, rowOf(before)),
+				Do:   "give the examples of one group one split",
+			})
+		}
+	}
+	if len(errs) > maxFaults {
+		errs = errs[:maxFaults]
+	}
+	return errs.Or()
+}
+
+// place decides the split of every unit.
+func (s *splitter) place() error {
+	marked := map[rung.Split]bool{}
+	for _, u := range s.units {
+		for split := range u.marked {
+			marked[split] = true
+		}
+	}
+	shares := s.open(marked)
+	for _, u := range s.units {
+		switch {
+		case u.marked[rung.HeldoutIs]:
+			u.split = rung.HeldoutIs
+		case u.marked[rung.Dev]:
+			u.split = rung.Dev
+		case u.marked[rung.Train]:
+			u.split = rung.Train
+		default:
+			u.split = shares.at(u.position)
+		}
+	}
+	if marked[rung.Train] && !s.has(rung.Dev) {
+		s.carve()
+	}
+	return s.fill()
+}
+
+// shareList is shares that sum to 1, held-out first.
+type shareList struct{ heldout, dev, train float64 }
+
+func (l shareList) at(position float64) rung.Split {
+	switch {
+	case position < l.heldout:
+		return rung.HeldoutIs
+	case position < l.heldout+l.dev:
+		return rung.Dev
+	}
+	return rung.Train
+}
+
+// open gives the shares by which unmarked examples are split: a held-out or dev set that the file marks gets nothing more.
+func (s *splitter) open(marked map[rung.Split]bool) shareList {
+	l := shareList{s.shares.Heldout, s.shares.Dev, s.shares.Train}
+	if marked[rung.HeldoutIs] {
+		l.heldout = 0
+	}
+	if marked[rung.Dev] {
+		l.dev = 0
+	}
+	total := l.heldout + l.dev + l.train
+	return shareList{l.heldout / total, l.dev / total, l.train / total}
+}
+
+func (s *splitter) has(split rung.Split) bool {
+	return slices.ContainsFunc(s.units, func(u *unit) bool { return u.split == split })
+}
+
+// carve takes dev out of a train set that the file marks, where it marks no dev set.
+func (s *splitter) carve() {
+	share := s.shares.Dev / (s.shares.Dev + s.shares.Train)
+	n := 0
+	for _, u := range s.units {
+		if u.split == rung.Train && u.position < share {
+			u.split = rung.Dev
+			n += len(u.rows)
+		}
+	}
+	s.notes = append(s.notes, fmt.Sprintf("the files mark no dev examples: %d of the train examples are used as dev", n))
+}
+
+// fill sees that no split is empty: the unit whose position is nearest moves over. A held-out set that is marked in the file
+// is never touched.
+func (s *splitter) fill() error {
+	if !s.has(rung.HeldoutIs) && !slices.ContainsFunc(s.units, func(u *unit) bool { return u.marked == nil }) {
+		return &rung.Error{Code: rung.CodeInput, Place: s.files(), What: "every example is marked for a split and none for heldout", Do: `mark some as "split": "heldout", or take the marks out`}
+	}
+	for _, split := range []rung.Split{rung.HeldoutIs, rung.Dev, rung.Train} {
+		if s.has(split) {
+			continue
+		}
+		u := s.spare(split)
+		if u == nil {
+			return &rung.Error{
+				Code: rung.CodeInput, Place: s.files(),
+				What: fmt.Sprintf("there are %s that differ, and no example is left for %s", count(len(s.units), "example"), split),
+				Do:   "give at least 3 different examples, one each for train, dev and heldout; some 300 make figures worth reading",
+			}
+		}
+		u.split = split
+	}
+	return nil
+}
+
+// spare is the unit that can best move to an empty split: not marked otherwise, and not the last of its own split.
+func (s *splitter) spare(to rung.Split) *unit {
+	left := map[rung.Split]int{}
+	for _, u := range s.units {
+		left[u.split]++
+	}
+	low, high := 0.0, s.shares.Heldout
+	switch to {
+	case rung.Dev:
+		low, high = s.shares.Heldout, s.shares.Heldout+s.shares.Dev
+	case rung.Train:
+		low, high = s.shares.Heldout+s.shares.Dev, 1
+	}
+	var best *unit
+	distance := math.Inf(1)
+	for _, u := range s.units {
+		fixed := u.marked[rung.HeldoutIs] || u.marked[rung.Dev] || u.marked[rung.Train] && to == rung.HeldoutIs
+		if fixed || left[u.split] < 2 {
+			continue
+		}
+		if d := max(low-u.position, u.position-high, 0); d < distance {
+			best, distance = u, d
+		}
+	}
+	return best
+}
+
+// files names the first example file, for errors about the data as a whole.
+func (s *splitter) files() string {
+	if len(s.examples) == 0 {
+		return ""
+	}
+	return shownPath(s.examples[0].File)
+}
+
+// rows gives each row the split of its unit. A row that its file marks for another split is a copy of an example of the
+// held-out (or dev) set, and is left out: the held-out set stays as it was marked.
+func (s *splitter) rows() []rung.Split {
+	out := make([]rung.Split, len(s.examples))
+	dropped, sample := 0, int32(0)
+	for _, u := range s.units {
+		for _, i := range u.rows {
+			mark := s.examples[i].Split
+			if mark != "" && mark != u.split && len(u.marked) > 1 {
+				if dropped++; dropped == 1 {
+					sample = i
+				}
+				continue
+			}
+			out[i] = u.split
+		}
+	}
+	if dropped > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("%s of train or dev left out: they repeat, exactly or nearly, examples that the files mark for heldout or dev (the first is %s)",
+			count(dropped, "example"), rowOf(&s.examples[sample])))
+	}
+	return out
+}
