@@ -48,7 +48,6 @@ type Door struct {
 	lanes   map[string]*lane
 	flights map[rung.Digest]*flight
 	paid    map[[16]byte]struct{} // keys whose cost is in the budget already; half a digest is enough and keeps it small
-	running sync.WaitGroup
 	slowest map[rung.ModelRef]time.Duration
 }
 
@@ -73,6 +72,7 @@ func NewDoor(opt Options) *Door {
 // does not take the answer from the others; it is cancelled when nobody waits any more.
 type flight struct {
 	done    chan struct{}
+	ctx     context.Context
 	cancel  context.CancelFunc
 	waiters int
 	answer  rung.Completion
@@ -96,11 +96,19 @@ func (d *Door) Complete(ctx context.Context, req Request) (c rung.Completion, ca
 		return rung.Completion{}, false, &rung.Error{Code: rung.CodeInput, Place: string(req.Model),
 			What: "the request has no JSON form", Do: "check the output schema", Err: err}
 	}
-	f, leads := d.join(ctx, l, call{req: req, asked: asked, key: rung.DigestBytes(asked)})
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		d.leave(rung.DigestBytes(asked), f)
+	cl := call{req: req, asked: asked, key: rung.DigestBytes(asked)}
+	f, leads := d.join(ctx, cl.key)
+	if leads {
+		d.lead(ctx, f, l, cl)
+	} else {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			d.leave(cl.key, f)
+			return rung.Completion{}, false, interrupted(ctx)
+		}
+	}
+	if f.err != nil && ctx.Err() != nil {
 		return rung.Completion{}, false, interrupted(ctx)
 	}
 	d.tally(f, leads)
@@ -120,29 +128,32 @@ func Key(req Request, baseURL string) rung.Digest {
 	return rung.DigestOf(req)
 }
 
-func (d *Door) join(ctx context.Context, l *lane, c call) (f *flight, leads bool) {
+func (d *Door) join(ctx context.Context, key rung.Digest) (f *flight, leads bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if f, ok := d.flights[c.key]; ok {
+	if f, ok := d.flights[key]; ok {
 		f.waiters++
 		return f, false
 	}
-	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f = &flight{done: make(chan struct{}), cancel: cancel, waiters: 1}
-	d.flights[c.key] = f
-	d.running.Add(1)
-	go func() {
-		defer d.running.Done()
-		defer cancel()
-		f.answer, f.cached, f.err = d.fetch(own, l, c)
-		d.mu.Lock()
-		if d.flights[c.key] == f {
-			delete(d.flights, c.key)
-		}
-		d.mu.Unlock()
-		close(f.done)
-	}()
+	f = &flight{done: make(chan struct{}), waiters: 1}
+	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	d.flights[key] = f
 	return f, true
+}
+
+// lead makes the call in the goroutine of the caller who came first: a new goroutine for each would spend a twelfth of an
+// evaluation's time on growing its stack. A leader whose context ends stays until the call ends, if others wait for it.
+func (d *Door) lead(ctx context.Context, f *flight, l *lane, c call) {
+	stop := context.AfterFunc(ctx, func() { d.leave(c.key, f) })
+	f.answer, f.cached, f.err = d.fetch(f.ctx, l, c)
+	stop()
+	d.mu.Lock()
+	if d.flights[c.key] == f {
+		delete(d.flights, c.key)
+	}
+	d.mu.Unlock()
+	f.cancel()
+	close(f.done)
 }
 
 // leave stops waiting. The last one out cancels the call and forgets it, so that nobody joins a call that is ending.
@@ -239,9 +250,6 @@ func (d *Door) charge(key rung.Digest, reserved, cost float64) {
 	}
 	d.budget.settle(reserved, cost)
 }
-
-// Close waits for calls that end because their callers have gone, so that the store can be closed after it.
-func (d *Door) Close() { d.running.Wait() }
 
 // Can says what the provider of a model is able to do.
 func (d *Door) Can(ref rung.ModelRef) (Can, error) {

@@ -5,36 +5,162 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"regexp"
 	"time"
-
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/model"
 )
+
+// The chat call is written on net/http and not on the SDK, which the embeddings use. Building and reading one chat call costs
+// the SDK 52 µs and 206 allocations, and this code 9 µs and 47 (no network in either); an evaluation's own work per item is
+// some 150 µs, so the SDK would take a fifth of its speed.
+
+type chatRequest struct {
+	Model               string          `json:"model"`
+	Messages            []model.Message `json:"messages"`
+	MaxTokens           int             `json:"max_tokens,omitempty"`
+	MaxCompletionTokens int             `json:"max_completion_tokens,omitempty"`
+	Temperature         *float64        `json:"temperature,omitempty"`
+	Seed                *int            `json:"seed,omitempty"`
+	Stop                []string        `json:"stop,omitempty"`
+	ResponseFormat      *responseFormat `json:"response_format,omitempty"`
+}
+
+type responseFormat struct {
+	Type       string     `json:"type"`
+	JSONSchema jsonSchema `json:"json_schema"`
+}
+
+// jsonSchema carries the schema as the bytes it was given in, since servers generate properties in the schema's order.
+type jsonSchema struct {
+	Name   string          `json:"name"`
+	Strict bool            `json:"strict"`
+	Schema json.RawMessage `json:"schema"`
+}
+
+// reasoning matches OpenAI's models that think before they answer. They take max_completion_tokens, and no temperature,
+// seed or stop.
+var reasoning = regexp.MustCompile(`^(o\d|gpt-5)`)
+
+func (p *Provider) chatRequest(req model.Request) chatRequest {
+	out := chatRequest{Model: req.Model.Name(), Messages: req.Messages}
+	if p.real && reasoning.MatchString(out.Model) {
+		out.MaxCompletionTokens = req.MaxTokens
+	} else {
+		out.MaxTokens, out.Temperature, out.Seed, out.Stop = req.MaxTokens, &req.Temperature, &req.Seed, req.Stop
+	}
+	if len(req.Schema) > 0 {
+		out.ResponseFormat = &responseFormat{"json_schema", jsonSchema{"answer", strictSchema(req.Schema), req.Schema}}
+	}
+	return out
+}
 
 // Complete makes one attempt at a chat completion.
 func (p *Provider) Complete(ctx context.Context, req model.Request) (model.Response, error) {
 	if p.noKey {
 		return model.Response{}, p.missingKey(req.Model)
 	}
-	params := p.params(req)
+	body, err := json.Marshal(p.chatRequest(req))
+	if err != nil {
+		return model.Response{}, &rung.Error{Code: rung.CodeInput, Place: string(req.Model), What: "the request has no JSON form",
+			Do: "check the output schema", Err: err}
+	}
 	start := time.Now()
-	got, err := p.client.Chat.Completions.New(ctx, params, p.extras(req)...)
+	answer, err := p.post(ctx, "/chat/completions", body)
 	if err != nil {
 		return model.Response{}, p.caller(req.Model).Failure(err)
 	}
-	if len(got.Choices) == 0 {
-		return model.Response{}, p.caller(req.Model).Failure(errors.New("the server gave no choices"))
+	took := time.Since(start)
+	resp, err := parseChat(answer)
+	if err != nil {
+		return model.Response{}, p.caller(req.Model).Failure(err)
 	}
-	first := got.Choices[0]
-	return model.Response{
-		Text: first.Message.Content, Finish: finish(first.FinishReason), Served: model.Clean(got.Model), Latency: time.Since(start),
-		Usage: rung.Usage{In: count(got.Usage.PromptTokens), Out: count(got.Usage.CompletionTokens),
-			CachedIn: min(count(got.Usage.PromptTokens), count(got.Usage.PromptTokensDetails.CachedTokens))},
-	}, nil
+	resp.Latency = took
+	return resp, nil
+}
+
+func (p *Provider) post(ctx context.Context, path string, body []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header = p.headers // shared and never changed: the transport copies what it adds to
+	got, err := p.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer got.Body.Close()
+	return io.ReadAll(got.Body) // bounded by model.HTTPClient
+}
+
+// chatAnswer holds what is used of an answer. Content is null in a refusal, and in an answer of tool calls.
+type chatAnswer struct {
+	Model   string `json:"model"`
+	Choices []struct {
+		FinishReason string `json:"finish_reason"`
+		Message      struct {
+			Content *string `json:"content"`
+			Refusal *string `json:"refusal"`
+		} `json:"message"`
+	} `json:"choices"`
+	Usage struct {
+		PromptTokens        int64 `json:"prompt_tokens"`
+		CompletionTokens    int64 `json:"completion_tokens"`
+		PromptTokensDetails struct {
+			CachedTokens int64 `json:"cached_tokens"`
+		} `json:"prompt_tokens_details"`
+	} `json:"usage"`
+	Error json.RawMessage `json:"error"` // OpenRouter reports a failed upstream with status 200
+}
+
+func parseChat(body []byte) (model.Response, error) {
+	var a chatAnswer
+	if err := json.Unmarshal(body, &a); err != nil {
+		return model.Response{}, fmt.Errorf("it is no chat completion: %w", plainJSONError(err, body))
+	}
+	if len(a.Choices) == 0 {
+		if len(a.Error) > 0 && string(a.Error) != "null" {
+			return model.Response{}, upstream(body, a.Error)
+		}
+		return model.Response{}, errors.New("it holds no choices")
+	}
+	first := a.Choices[0]
+	resp := model.Response{Finish: finish(first.FinishReason), Served: model.Clean(a.Model),
+		Usage: rung.Usage{In: count(a.Usage.PromptTokens), Out: count(a.Usage.CompletionTokens)}}
+	resp.Usage.CachedIn = min(resp.Usage.In, count(a.Usage.PromptTokensDetails.CachedTokens))
+	if first.Message.Content != nil {
+		resp.Text = *first.Message.Content
+	} else if first.Message.Refusal != nil {
+		resp.Text, resp.Finish = *first.Message.Refusal, "content_filter"
+	}
+	return resp, nil
+}
+
+// plainJSONError says what came instead of JSON, which helps more than the offset of the first bad byte.
+func plainJSONError(err error, body []byte) error {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	if len(body) > 60 {
+		body = body[:60]
+	}
+	return fmt.Errorf("it is no JSON and begins with %q", model.Clean(string(body)))
+}
+
+// upstream gives an error inside a successful answer the status that it names.
+func upstream(body []byte, raw json.RawMessage) error {
+	var e struct {
+		Code int `json:"code"`
+	}
+	if json.Unmarshal(raw, &e) != nil || e.Code < 400 || e.Code > 599 {
+		e.Code = http.StatusBadGateway
+	}
+	return &model.StatusError{Status: e.Code, Header: http.Header{}, Body: body}
 }
 
 // count reads a token count of a server that may not be trusted: a negative or absurd one would make calls cheaper or break sums.
@@ -46,126 +172,4 @@ func finish(reason string) string {
 		return reason
 	}
 	return "stop"
-}
-
-// reasoning matches OpenAI's models that think before they answer. They take max_completion_tokens, no temperature and no stop.
-var reasoning = regexp.MustCompile(`^(o\d|gpt-5)`)
-
-func (p *Provider) params(req model.Request) openai.ChatCompletionNewParams {
-	params := openai.ChatCompletionNewParams{Model: req.Model.Name(), Messages: make([]openai.ChatCompletionMessageParamUnion, len(req.Messages))}
-	for i, m := range req.Messages {
-		params.Messages[i] = message(m)
-	}
-	if p.real && reasoning.MatchString(req.Model.Name()) {
-		if req.MaxTokens > 0 {
-			params.MaxCompletionTokens = openai.Int(int64(req.MaxTokens))
-		}
-		return params
-	}
-	if req.MaxTokens > 0 {
-		params.MaxTokens = openai.Int(int64(req.MaxTokens))
-	}
-	params.Temperature = openai.Float(req.Temperature)
-	params.Seed = openai.Int(int64(req.Seed))
-	params.Stop.OfStringArray = req.Stop
-	return params
-}
-
-func message(m model.Message) openai.ChatCompletionMessageParamUnion {
-	switch m.Role {
-	case "system":
-		return openai.SystemMessage(m.Content)
-	case "assistant":
-		return openai.AssistantMessage(m.Content)
-	}
-	return openai.UserMessage(m.Content)
-}
-
-// extras sends the schema as the bytes it was given in, since servers generate properties in the schema's order.
-func (p *Provider) extras(req model.Request) []option.RequestOption {
-	if len(req.Schema) == 0 {
-		return nil
-	}
-	format := responseFormat{Type: "json_schema"}
-	format.JSONSchema.Name = "answer"
-	format.JSONSchema.Strict = strictSchema(req.Schema)
-	format.JSONSchema.Schema = req.Schema
-	return []option.RequestOption{option.WithJSONSet("response_format", format)}
-}
-
-type responseFormat struct {
-	Type       string `json:"type"`
-	JSONSchema struct {
-		Name   string          `json:"name"`
-		Strict bool            `json:"strict"`
-		Schema json.RawMessage `json:"schema"`
-	} `json:"json_schema"`
-}
-
-// strictSchema reports whether a schema keeps OpenAI's rules for strict mode: the root is an object, every object lists all
-// its properties as required and allows no others. A schema that breaks them would be refused if it were sent as strict.
-func strictSchema(raw json.RawMessage) bool {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	var root map[string]any
-	if dec.Decode(&root) != nil || root["type"] != "object" || root["anyOf"] != nil {
-		return false
-	}
-	return strictNode(root, 0)
-}
-
-func strictNode(node any, depth int) bool {
-	if depth > 64 {
-		return false
-	}
-	switch n := node.(type) {
-	case []any:
-		for _, v := range n {
-			if !strictNode(v, depth+1) {
-				return false
-			}
-		}
-	case map[string]any:
-		return strictObject(n, depth)
-	}
-	return true
-}
-
-func strictObject(n map[string]any, depth int) bool {
-	for _, key := range []string{"allOf", "not", "if", "patternProperties", "dependentRequired", "dependentSchemas", "oneOf"} {
-		if _, ok := n[key]; ok {
-			return false
-		}
-	}
-	props, isObject := n["properties"].(map[string]any)
-	if n["type"] == "object" || isObject {
-		required, _ := n["required"].([]any)
-		if n["additionalProperties"] != false || len(required) != len(props) {
-			return false
-		}
-	}
-	for _, p := range props {
-		if !strictNode(p, depth+1) {
-			return false
-		}
-	}
-	for _, key := range []string{"items", "anyOf", "$defs", "definitions"} {
-		if !strictChildren(key, n[key], depth) {
-			return false
-		}
-	}
-	return true
-}
-
-// strictChildren walks $defs, which maps names to schemas, apart from the keywords whose value is a schema or a list of them.
-func strictChildren(key string, v any, depth int) bool {
-	defs, ok := v.(map[string]any)
-	if !ok || key == "items" {
-		return strictNode(v, depth+1)
-	}
-	for _, d := range defs {
-		if !strictNode(d, depth+1) {
-			return false
-		}
-	}
-	return true
 }

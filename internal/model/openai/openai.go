@@ -24,13 +24,15 @@ type Config struct {
 
 // Provider speaks to one server. It implements model.Provider and model.Embedder.
 type Provider struct {
-	name   string
-	base   string
-	real   bool // OpenAI itself, whose rules are stricter and known
-	keyEnv string
-	urlEnv string
-	noKey  bool
-	client openai.Client
+	name    string
+	base    string
+	real    bool // OpenAI itself, whose rules are stricter and known
+	keyEnv  string
+	urlEnv  string
+	noKey   bool
+	http    *http.Client
+	headers http.Header
+	client  openai.Client // for embeddings
 }
 
 const officialURL = "https://api.openai.com/v1"
@@ -71,8 +73,16 @@ func New(c Config) (*Provider, error) {
 		p.noKey = !model.OwnMachine(p.base)
 		key = "none" // servers that check no key still want the header to be there
 	}
+	p.http = model.HTTPClient(c.HTTP)
+	p.headers = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + key}, "User-Agent": {"rung"}}
+	if org := os.Getenv("OPENAI_ORG_ID"); p.real && org != "" {
+		p.headers.Set("OpenAI-Organization", org)
+	}
+	if project := os.Getenv("OPENAI_PROJECT_ID"); p.real && project != "" {
+		p.headers.Set("OpenAI-Project", project)
+	}
 	p.client = openai.NewClient(option.WithBaseURL(p.base+"/"), option.WithAPIKey(key), option.WithMaxRetries(0),
-		option.WithHTTPClient(model.HTTPClient(c.HTTP)))
+		option.WithHTTPClient(p.http))
 	return p, nil
 }
 
