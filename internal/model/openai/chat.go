@@ -44,7 +44,7 @@ type jsonSchema struct {
 
 // reasoning matches OpenAI's models that think before they answer. They take max_completion_tokens, and no temperature,
 // seed or stop.
-var reasoning = regexp.MustCompile(`^(o\d|gpt-5)`)
+var reasoning = regexp.MustCompile(`^(o\d|gpt-[5-9])`)
 
 func (p *Provider) chatRequest(req model.Request) chatRequest {
 	out := chatRequest{Model: req.Model.Name(), Messages: req.Messages}
