@@ -121,7 +121,8 @@ var abstentions = []string{"unanswerable", "not answerable", "no answer", "unkno
 var abstaining = func() map[string]bool {
 	m := make(map[string]bool, len(abstentions))
 	for _, phrase := range abstentions {
-		m[strings.Join(words(phrase), " ")] = true
+		kept, _ := words(phrase)
+		m[strings.Join(kept, " ")] = true
 	}
 	return m
 }()

@@ -14,16 +14,25 @@ import (
 // collapsed. Before that, composed and decomposed letters are made the same (NFC). Characters of scripts written without
 // spaces count as one word each; on other text the figures are those of SQuAD's script.
 
-// words are the normalised words of s.
-func words(s string) []string {
+// A text of which nothing would be left ("A" as the answer to a question with choices, "?") keeps its articles, and failing
+// that its punctuation; the script would call all such texts equal.
+
+// words are the normalised words of s. bare says that articles or punctuation had to be kept for there to be any.
+func words(s string) (kept []string, bare bool) {
 	if !norm.NFC.IsNormalString(s) {
 		s = norm.NFC.String(s)
 	}
-	var out []string
-	for _, field := range strings.Fields(stripPunctuation(s)) {
-		out = appendWords(out, field)
+	fields := strings.Fields(stripPunctuation(s))
+	for _, field := range fields {
+		kept = appendWords(kept, field)
 	}
-	return out
+	switch {
+	case len(kept) > 0:
+		return kept, false
+	case len(fields) > 0:
+		return fields, true
+	}
+	return strings.Fields(s), true
 }
 
 // stripPunctuation lowers s and deletes its punctuation.
@@ -115,6 +124,7 @@ func spaceless(r rune) bool {
 type text struct {
 	s      string
 	read   bool
+	bare   bool
 	words  []string
 	sorted []string
 	joined string
@@ -125,7 +135,7 @@ func (t *text) prepare() {
 		return
 	}
 	t.read = true
-	t.words = words(t.s)
+	t.words, t.bare = words(t.s)
 	t.sorted = slices.Clone(t.words)
 	slices.Sort(t.sorted)
 	t.joined = strings.Join(t.words, " ")
@@ -178,16 +188,21 @@ func sameText(got, want *text) bool {
 	return got.joined == want.joined
 }
 
-// holds reports whether the words of phrase occur in t one after another. A phrase without words (punctuation only) is looked
-// for as it is; an empty phrase occurs in a text without words only.
+// holds reports whether the words of phrase occur in t one after another. An empty phrase occurs in an empty text only.
 func (t *text) holds(phrase *text) bool {
 	t.prepare()
 	phrase.prepare()
-	if len(phrase.words) > 0 {
+	switch {
+	case len(phrase.words) == 0:
+		return len(t.words) == 0
+	case !phrase.bare:
 		return strings.Contains(" "+t.joined+" ", " "+phrase.joined+" ")
 	}
-	if bare := strings.TrimSpace(phrase.s); bare != "" {
-		return strings.Contains(t.s, bare)
-	}
-	return len(t.words) == 0
+	with := " " + strings.Join(strings.Fields(stripPunctuation(t.s)), " ") + " " // with its articles
+	return strings.Contains(with, " "+phrase.joined+" ") || strings.Contains(t.s, strings.TrimSpace(phrase.s)) && !wordRune(firstRune(phrase.joined))
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
 }
