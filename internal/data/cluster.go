@@ -84,8 +84,7 @@ func cluster(ctx context.Context, task *rung.Task, examples []rung.Example) (*cl
 	c.forest = slices.Clone(exact)
 	f := &finder{examples: examples, view: v, rows: representatives}
 	if len(v.texts) > 0 {
-		err := f.find(ctx, func(a, b int32) bool { return c.forest.root(a) == c.forest.root(b) }, c.forest.join)
-		if err != nil {
+		if err := f.find(ctx, c.forest); err != nil {
 			return nil, err
 		}
 	}

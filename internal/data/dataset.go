@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -171,21 +170,22 @@ func nameClusters(examples []rung.Example, f forest) {
 	}
 }
 
-var places = map[rung.Split]int{rung.Train: 0, rung.Dev: 1, rung.HeldoutIs: 2, "": 3}
-
 // order is the permutation into train, dev, held-out and left out, each in a fixed pseudo-random order.
 func order(examples []rung.Example, content []sum) []int32 {
-	shuffled := make([]sum, len(examples))
-	for i := range content {
-		shuffled[i] = sumOf(append([]byte("rung order 1\n"), content[i][:]...))
-	}
+	part := map[rung.Split]byte{rung.Train: 0, rung.Dev: 1, rung.HeldoutIs: 2, "": 3}
+	ranks := make([]sum, len(examples))
 	index := make([]int32, len(examples))
-	for i := range index {
+	for i := range examples {
+		ranks[i] = sumOf(append([]byte("rung order 1\n"), content[i][:]...))
+		ranks[i][0] = part[examples[i].Split]
 		index[i] = int32(i)
 	}
 	slices.SortFunc(index, func(a, b int32) int {
-		x, y := &examples[a], &examples[b]
-		return cmp.Or(places[x.Split]-places[y.Split], bytes.Compare(shuffled[a][:], shuffled[b][:]), cmp.Compare(x.ID, y.ID), cmp.Compare(x.File, y.File), x.Line-y.Line)
+		if c := ranks[a].less(ranks[b]); c != 0 {
+			return c
+		}
+		x, y := &examples[a], &examples[b] // equal rows: any order will do that is always the same
+		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.File, y.File), x.Line-y.Line)
 	})
 	return index
 }

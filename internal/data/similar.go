@@ -15,7 +15,8 @@ import (
 // al. 2006; Xiao et al., PPJoin, 2008): if two sets are that alike, then the rarest 15 % of each, plus one, share an element.
 const (
 	shingle    = 5
-	window     = 1000 // rows with a rare shingle in common that one row is compared with; only templated data have more
+	fullRun    = 1000 // rows with a rare shingle in common that are all compared with each other
+	window     = 200  // of a longer run, which only templated data have, each row is compared with so many before it
 	maxGrams   = 30_000_000
 	frequency  = 20 // bits of the table of shingle frequencies
 	sketchBits = 256
@@ -118,8 +119,8 @@ func grams(dst []uint64, text []byte, tag, thin uint64) []uint64 {
 	return slices.Compact(dst)
 }
 
-// find calls join for pairs of rows that are near-duplicates; pairs that same reports as joined already are passed over.
-func (f *finder) find(ctx context.Context, same func(a, b int32) bool, join func(a, b int32)) error {
+// find joins the rows that are near-duplicates in the forest.
+func (f *finder) find(ctx context.Context, joined forest) error {
 	f.thin = 1
 	var total int
 	for _, row := range f.rows {
@@ -138,7 +139,7 @@ func (f *finder) find(ctx context.Context, same func(a, b int32) bool, join func
 		for end < len(entries) && entries[end]>>32 == entries[start]>>32 {
 			end++
 		}
-		f.pairs(entries[start:end], same, join)
+		f.pairs(entries[start:end], joined)
 		if start&0xfff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -159,7 +160,7 @@ func (f *finder) index(ctx context.Context) ([]uint64, error) {
 		set := f.load(&f.a, row)
 		f.sizes[i] = int32(len(set))
 		for _, h := range set {
-			counts[h>>(64-frequency)]++
+			counts[h>>rankBits]++
 			bit := h % sketchBits
 			f.sketches[i][bit/64] |= 1 << (bit % 64)
 		}
@@ -169,56 +170,52 @@ func (f *finder) index(ctx context.Context) ([]uint64, error) {
 		if i&1023 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		set := f.load(&f.a, row)
-		for _, h := range rarest(set, counts) {
-			if counts[h>>(64-frequency)] > 1 { // a shingle of one row finds nothing
-				entries = append(entries, h&^(1<<32-1)|uint64(i))
+		for _, ranked := range rarest(f.load(&f.a, row), counts) {
+			if ranked>>rankBits > 1 { // a shingle of one row finds nothing
+				entries = append(entries, ranked<<(64-rankBits)&^(1<<32-1)|uint64(i))
 			}
 		}
 	}
 	return entries, nil
 }
 
-// rarest puts the prefix of the set first, in the order of frequency, and returns it.
+// rankBits is how much of a shingle's hash stands behind its frequency in a rank.
+const rankBits = 64 - frequency
+
+// rarest turns the set into ranks, frequency before hash, and returns the smallest: the prefix that is indexed. All rows
+// rank by the same order, which is what makes prefix filtering exact.
 func rarest(set []uint64, counts []uint32) []uint64 {
 	if len(set) == 0 {
 		return nil
 	}
-	prefix := len(set) - atLeast(len(set)) + 1
-	slices.SortFunc(set, func(a, b uint64) int {
-		ca, cb := counts[a>>(64-frequency)], counts[b>>(64-frequency)]
-		if ca != cb {
-			return int(ca) - int(cb)
-		}
-		if a < b {
-			return -1
-		}
-		if a > b {
-			return 1
-		}
-		return 0
-	})
-	return set[:prefix]
+	for i, h := range set {
+		n := min(uint64(counts[h>>rankBits]), 1<<frequency-1)
+		set[i] = n<<rankBits | h>>frequency
+	}
+	slices.Sort(set)
+	return set[:len(set)-atLeast(len(set))+1]
 }
 
 // atLeast is the smallest whole number of at least .85·n, in whole arithmetic.
 func atLeast(n int) int { return (n*85 + 99) / 100 }
 
 // pairs compares the rows of one run of the index.
-func (f *finder) pairs(run []uint64, same func(a, b int32) bool, join func(a, b int32)) {
+func (f *finder) pairs(run []uint64, joined forest) {
+	reach := len(run)
+	if len(run) > fullRun {
+		reach, f.cut = window, true
+	}
 	for j := 1; j < len(run); j++ {
-		from := 0
-		if j > window {
-			from, f.cut = j-window, true
-		}
 		b := uint32(run[j])
-		for _, entry := range run[from:j] {
+		root := joined.root(f.rows[b])
+		for _, entry := range run[max(0, j-reach):j] {
 			a := uint32(entry)
-			if a == b || !f.plausible(a, b) || same(f.rows[a], f.rows[b]) {
+			if joined.root(f.rows[a]) == root || !f.plausible(a, b) {
 				continue
 			}
 			if f.alike(f.rows[a], f.rows[b]) {
-				join(f.rows[a], f.rows[b])
+				joined.join(f.rows[a], f.rows[b])
+				root = joined.root(f.rows[b])
 			}
 		}
 	}
