@@ -8,7 +8,7 @@ import (
 
 // maxDraws bounds the work of one bootstrap, in parts added per resample. Beyond it the figure is linearised: an interval from
 // thousands of examples needs no resampling.
-const maxDraws = 20_000
+const maxDraws = 10_000
 
 // fewResamples are drawn where a figure is too large to resample in full and does not vary enough to linearise.
 const fewResamples = 400

@@ -65,6 +65,8 @@ var (
 	wordForms   = []rung.OutputKind{rung.Text, rung.Labels}
 )
 
+const notText = "it is for text; use accuracy for labels and field_f1 for JSON"
+
 // order is the order in which metrics are reported.
 var order = []string{"accuracy", "macro_f1", "exact_match", "json_valid", "schema_valid", "field_f1", "slot_f1", "token_f1", "contains",
 	"bleu", "chrf", "rouge1", "rouge2", "rougeL"}
@@ -87,6 +89,14 @@ var standard = map[string]forms{
 	"token_f1": {make: simple("token_f1", graded, bestTokenF1), standard: textForm, possible: wordForms,
 		advice: "token_f1 is for text; use field_f1"},
 	"contains": {make: simple("contains", passFail, containsExpected), standard: textForm},
+	"bleu":     {make: bleuMetric, standard: textForm, possible: textForm, advice: notText},
+	"chrf":     {make: chrfMetric, standard: textForm, possible: textForm, advice: notText},
+	"rouge1": {make: rougeMetric("rouge1", func(s RougeScores) PRF { return s.Rouge1 }), standard: textForm, possible: textForm,
+		advice: notText},
+	"rouge2": {make: rougeMetric("rouge2", func(s RougeScores) PRF { return s.Rouge2 }), standard: textForm, possible: textForm,
+		advice: notText},
+	"rougeL": {make: rougeMetric("rougeL", func(s RougeScores) PRF { return s.RougeL }), standard: textForm, possible: textForm,
+		advice: notText},
 }
 
 func simple(name string, k kind, grade func(*reading) float64) func(*Grader) metric {

@@ -77,7 +77,7 @@ func TestTaskErrors(t *testing.T) {
 		{"label metric on text", task(plain, rung.Bar{Metric: "accuracy"}), "accuracy does not suit", "exact_match"},
 		{"no pattern", task(plain, rung.Bar{Metric: "regex"}), "regex has no definition", "under metrics"},
 		{"pattern", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "regex", Pattern: "a("}), "not a regular expression: missing closing )", "RE2"},
-		{"name taken", task(plain, rung.Bar{}, rung.MetricSpec{Name: "token_f1", Kind: "regex", Pattern: "a"}), "the name is taken", "of its own"},
+		{"name taken", task(plain, rung.Bar{}, rung.MetricSpec{Name: "bleu", Kind: "regex", Pattern: "a"}), "the name is taken", "of its own"},
 		{"twice", task(plain, rung.Bar{}, rung.MetricSpec{Kind: "regex", Pattern: "a"}, rung.MetricSpec{Kind: "regex", Pattern: "b"}), "the name is taken", "of its own"},
 		{"kind", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "python"}), `there is no kind "python"`, "regex, contains or cel"},
 		{"cel name", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: "outputs == 1"}), "undeclared reference to 'outputs'", "input, output and expected"},

@@ -152,7 +152,7 @@ func TestScorecardsOfFewExamples(t *testing.T) {
 		if empty.N != 0 || empty.CostPerSuccess != nil {
 			t.Errorf("the scorecard of nothing is %+v", empty)
 		}
-		want := map[rung.OutputKind]string{rung.Labels: `"a"`, rung.Text: `"so it is"`, rung.Tools: `[{"name":"f","arguments":{}}]`, rung.JSONSchema: `{"slots":{"x":"y"}}`}[out.Kind]
+		want := map[rung.OutputKind]string{rung.Labels: `"a"`, rung.Text: `"so it is with the old cat"`, rung.Tools: `[{"name":"f","arguments":{}}]`, rung.JSONSchema: `{"slots":{"x":"y"}}`}[out.Kind]
 		for _, n := range []int{1, 5, 250} {
 			right, wrong := g.NewTally(n), g.NewTally(n)
 			for i := range n {

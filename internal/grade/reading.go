@@ -20,6 +20,8 @@ type reading struct {
 
 	gotText       text
 	wantText      []text
+	refs          []string
+	rouge         *RougeScores
 	gotPairs      []pair // fields, sorted
 	wantPairs     [][]pair
 	gotSlots      []pair
@@ -80,12 +82,13 @@ func (r *reading) texts() (*text, []text) {
 
 // references are the expected texts.
 func (r *reading) references() []string {
-	_, want := r.texts()
-	out := make([]string, len(want))
-	for i := range want {
-		out[i] = want[i].s
+	if r.refs == nil {
+		_, want := r.texts()
+		for i := range want {
+			r.refs = append(r.refs, want[i].s)
+		}
 	}
-	return out
+	return r.refs
 }
 
 // fields are the sorted fields of the answer and of the expected outputs.
