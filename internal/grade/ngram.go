@@ -137,7 +137,7 @@ func (l *lexicon) begin() {
 	l.used, l.text = 0, l.text[:0]
 	l.run++
 	if len(l.slots) == 0 || l.run == 0 || len(l.slots) > 1<<15 {
-		l.slots, l.run = make([]lexeme, 256), 1
+		l.slots, l.text, l.run = make([]lexeme, 256), nil, 1
 	}
 }
 

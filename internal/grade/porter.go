@@ -65,13 +65,10 @@ func measure(w []byte) int {
 	return m
 }
 
+// hasVowel looks for one of aeiou or for a y after a consonant. Before the first vowel all are consonants, so a y counts
+// anywhere but at the start.
 func hasVowel(w []byte) bool {
-	for i := range w {
-		if !consonant(w, i) {
-			return true
-		}
-	}
-	return false
+	return bytes.IndexAny(w, "aeiou") >= 0 || bytes.LastIndexByte(w, 'y') > 0
 }
 
 func endsDouble(w []byte) bool {

@@ -65,15 +65,15 @@ type rougeScratch struct {
 	grams    ngrams
 	hyp, ref []uint32
 	text     []byte   // the word being read
-	masks    []uint64 // per word number, where the hypothesis has it
-	row      []uint64
+	masks    []uint64 // per word number, where the block has it
+	carry    []uint64
 }
 
 var rouges = sync.Pool{New: func() any { return new(rougeScratch) }}
 
 func (r *rougeScratch) release() {
 	r.grams.trim()
-	if cap(r.hyp)+cap(r.ref)+cap(r.masks) < 1<<17 {
+	if cap(r.hyp)+cap(r.ref)+cap(r.text) < 1<<17 {
 		rouges.Put(r)
 	}
 }
@@ -114,40 +114,33 @@ func (r *rougeScratch) symbols(out []uint32, s string, stem, learn bool) []uint3
 }
 
 // common is the length of the longest common subsequence of hypothesis and reference, by the bit-parallel method of Crochemore
-// et al. (2001): one row of bits per reference word, 64 hypothesis words at a time.
+// et al. (2001), 64 words of the hypothesis at a time. The bit carried into a block, per word of the reference, is kept
+// between blocks, so that memory grows with the texts and not with their product.
 func (r *rougeScratch) common() int {
-	n := (len(r.hyp) + 63) / 64
-	if n == 0 || len(r.ref) == 0 {
-		return 0
-	}
-	r.masks = grown(r.masks, n*(r.words.used+1))
+	r.masks = grown(r.masks, r.words.used+1)
+	r.carry = grown(r.carry, len(r.ref))
 	clear(r.masks)
-	for i, w := range r.hyp {
-		r.masks[int(w)*n+i/64] |= 1 << (i % 64)
-	}
-	r.row = grown(r.row, n)
-	for i := range r.row {
-		r.row[i] = ^uint64(0)
-	}
-	for _, w := range r.ref {
-		if w == 0 {
-			continue // a word that the hypothesis lacks
-		}
-		mask := r.masks[int(w)*n : int(w+1)*n]
-		var carry uint64
-		for i, v := range r.row {
-			u := v & mask[i]
-			var sum uint64
-			sum, carry = bits.Add64(v, u, carry)
-			r.row[i] = sum | (v &^ mask[i])
-		}
-	}
+	clear(r.carry)
 	length := 0
-	for i, v := range r.row {
-		if rest := len(r.hyp) - 64*i; rest < 64 {
-			v |= ^uint64(0) << rest
+	for start := 0; start < len(r.hyp); start += 64 {
+		block := r.hyp[start:min(start+64, len(r.hyp))]
+		for i, w := range block {
+			r.masks[w] |= 1 << i
 		}
-		length += bits.OnesCount64(^v)
+		row := ^uint64(0)
+		for j, w := range r.ref {
+			if w == 0 {
+				continue // a word that the hypothesis lacks
+			}
+			mask := r.masks[w]
+			var sum uint64
+			sum, r.carry[j] = bits.Add64(row, row&mask, r.carry[j])
+			row = sum | row&^mask
+		}
+		length += bits.OnesCount64(^row << (64 - len(block)))
+		for _, w := range block {
+			r.masks[w] = 0
+		}
 	}
 	return length
 }
