@@ -12,15 +12,6 @@ import (
 // storeName is the store's directory beside a task file.
 const storeName = ".rung"
 
-// openStore opens the store to work in: that of --store, else .rung in dir, the task's directory. It is made where there is
-// none. The caller closes it.
-func openStore(ctx context.Context, s *settings, dir string) (*sqlite.Store, error) {
-	if s.store != "" {
-		return sqlite.Open(ctx, s.store)
-	}
-	return sqlite.Open(ctx, filepath.Join(dir, storeName))
-}
-
 // readStore opens the store to read from: that of --store, else the nearest .rung of the working directory and those above
 // it. It makes none: where nothing was measured there is nothing to read. The caller closes it.
 func readStore(ctx context.Context, s *settings) (*sqlite.Store, error) {

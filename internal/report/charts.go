@@ -204,7 +204,7 @@ func (p plane) names(d *drawing, x, y scale) {
 		taken = append(taken, box{cx - 7, y.at(t.score.High), cx + 7, y.at(t.score.Low)})
 	}
 	bar := y.at(p.bar)
-	taken = append(taken, box{planeW - planeRight - 60, bar - 16, planeW - planeRight, bar})
+	taken = append(taken, box{planeW - planeRight - 60, bar - 16, planeW - planeRight, bar}, box{planeLeft, bar - 1, planeW, bar + 1})
 	free := func(b box) bool {
 		if b.l < planeLeft || b.r > planeW {
 			return false
@@ -223,7 +223,7 @@ func (p plane) names(d *drawing, x, y scale) {
 		if t.bold {
 			class = "name chosen"
 		}
-		for _, dy := range []float64{0, -14, 14, -28, 28, -42, 42} {
+		for _, dy := range []float64{0, -10, 10, -14, 14, -28, 28, -42, 42} {
 			right := box{cx + 9, cy - 8 + dy, cx + 11 + w, cy + 8 + dy}
 			if free(right) {
 				d.text(class, "start", cx+11, cy+4+dy, t.name)

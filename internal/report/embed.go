@@ -62,7 +62,7 @@ type indexedAnswer struct {
 
 // call is where the page finds a completion: piece and place in it; piece −1 when it was left out.
 type call struct {
-	Key   string `json:"key"`
+	Key   string `json:"key,omitempty"` // of a completion that is not in the page
 	Piece int    `json:"piece"`
 	Place int    `json:"place"`
 }
@@ -108,7 +108,7 @@ func embed(ctx context.Context, d *Details, src Source, room int) (*embedded, er
 	ix, kept := buildIndex(d)
 	out.leftRows = len(d.Examples) - len(kept)
 	p := packer{src: src, out: out, room: room * 3 / 4, limit: pieceSize}
-	p.room -= len(pack(ix)) + len(ix.Examples)*len(ix.Rungs)*30 // call places are filled in later
+	p.room -= len(pack(ix)) + len(ix.Examples)*len(ix.Rungs)*60 // the places of calls, and keys of those left out, come later
 	for _, wrongOnly := range []bool{true, false} {
 		for r := range d.Ladder {
 			for row, i := range kept {
@@ -142,7 +142,7 @@ type packer struct {
 func (p *packer) add(ctx context.Context, s *rung.Score, a *indexedAnswer) error {
 	a.Calls = make([]call, len(s.Answer.Calls))
 	for i, key := range s.Answer.Calls {
-		a.Calls[i] = call{Key: key.Short(), Piece: -1}
+		a.Calls[i] = call{Key: string(key), Piece: -1}
 		if p.full {
 			p.out.leftCalls++
 			continue
@@ -173,7 +173,7 @@ func (p *packer) flush() {
 		return
 	}
 	packed := pack(p.piece)
-	if len(packed) > p.room {
+	if len(packed) > p.room { // the full key stays, for rung show
 		p.full = true
 		for _, c := range p.calls {
 			c.Piece = -1
@@ -181,6 +181,9 @@ func (p *packer) flush() {
 		p.out.leftCalls += len(p.piece)
 	} else {
 		p.room -= len(packed)
+		for _, c := range p.calls { // the completion itself has the full key
+			c.Key = ""
+		}
 		p.out.pieces = append(p.out.pieces, packed)
 		p.out.shownCalls += len(p.piece)
 	}

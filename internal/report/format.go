@@ -150,12 +150,14 @@ func usdOr(v *float64, none string) string {
 // millis writes a latency given in milliseconds.
 func millis(ms float64) string {
 	switch {
+	case ms == 0:
+		return "0 s"
 	case ms < 1:
 		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
 	case ms < 999.5:
 		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
 	case ms < 9950:
-		return strconv.FormatFloat(ms/1000, 'f', 1, 64) + " s"
+		return strings.TrimSuffix(strconv.FormatFloat(ms/1000, 'f', 1, 64), ".0") + " s"
 	default:
 		return span(time.Duration(ms * float64(time.Millisecond)))
 	}

@@ -32,7 +32,7 @@ func (s scale) ticks(n int) []float64 {
 	step := roundStep((s.high - s.low) / float64(max(1, n)))
 	var out []float64
 	for v := math.Ceil(s.low/step-1e-9) * step; v <= s.high+step*1e-9; v += step {
-		out = append(out, math.Round(v/step)*step)
+		out = append(out, math.Round(v/step)*step+0) // never −0
 	}
 	return out
 }

@@ -99,24 +99,22 @@ func (p *printer) para(first, next, text string, codes ...string) {
 
 func (p *printer) head() {
 	d := p.doc
-	p.para("", "", fmt.Sprintf("%s: %s", d.Task, headline(d)), bold)
+	p.para("", "", fmt.Sprintf("%s: %s.", d.Task, headline(d)), bold)
 	p.para("", "", barLine(d, p.fig), dim)
 	p.b.WriteByte('\n')
 }
 
 // headline is the decision in one sentence.
 func headline(d *rung.Document) string {
-	dec := d.Decision
-	of := fmt.Sprintf("%s of %s", dec.Rung, plural(d.Heldout.N, "held-out example"))
-	switch {
+	switch dec := d.Decision; {
 	case dec.Rung == "":
-		return "no rung was scored"
+		return "No rung was scored"
 	case dec.Verdict == rung.Pass:
-		return fmt.Sprintf("%s is the cheapest rung that meets the bar", dec.Rung)
+		return fmt.Sprintf("The cheapest rung that meets the bar is %s", dec.Rung)
 	case dec.Verdict == rung.Inconclusive:
-		return fmt.Sprintf("undecided; %s comes closest, but %s are too few to say", dec.Rung, strings.TrimPrefix(of, string(dec.Rung)+" of "))
+		return fmt.Sprintf("Undecided: %s comes closest, but %s are too few to say", dec.Rung, plural(d.Heldout.N, "held-out example"))
 	default:
-		return fmt.Sprintf("no rung meets the bar; %s is the best of them", dec.Rung)
+		return fmt.Sprintf("No rung meets the bar; the best of them is %s", dec.Rung)
 	}
 }
 
@@ -445,7 +443,6 @@ func (p *printer) foot() {
 	p.para("", "", t.sentence(), dim)
 	if p.doc.Run != "" {
 		p.para("", "", fmt.Sprintf("Run %s, held-out set %s.", p.doc.Run, p.doc.Heldout.Digest.Short()), dim)
-		p.para("", "", "Read on: rung report "+p.doc.Run, dim)
 	}
 }
 

@@ -1,4 +1,4 @@
-package report
+package report_test
 
 import (
 	"flag"
@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/report/reporttest"
 )
 
@@ -39,7 +41,7 @@ func golden(t *testing.T, suffix, got string) {
 func tableOf(t *testing.T, doc *rung.Document, width int, color bool) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Table(&b, doc, width, color); err != nil {
+	if err := report.Table(&b, doc, width, color); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -65,8 +67,8 @@ func TestTable(t *testing.T) {
 			got := tableOf(t, c.doc, c.width, c.color)
 			golden(t, ".txt", got)
 			for _, line := range strings.Split(got, "\n") {
-				if !c.color && columns(line) > c.width {
-					t.Errorf("%d columns, more than %d: %q", columns(line), c.width, line)
+				if !c.color && utf8.RuneCountInString(line) > c.width {
+					t.Errorf("%d columns, more than %d: %q", utf8.RuneCountInString(line), c.width, line)
 				}
 			}
 		})

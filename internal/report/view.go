@@ -34,6 +34,7 @@ type view struct {
 	Examples                    string // how many rows the table of examples has, in words
 	HasExamples                 bool
 	LeftOut                     []string
+	Recipes                     []recipe
 }
 
 type ladderRow struct {
@@ -78,7 +79,7 @@ type mistakeRow struct {
 type mistakeCell struct {
 	Rung  string
 	Count int
-	Share int // of the largest count, 0–10, for the bar behind it
+	Share int // of the largest count, 0–20, for the bar behind it
 }
 
 type classTable struct {
@@ -121,6 +122,7 @@ func newView(d *Details, e *embedded) *view {
 	for _, s := range d.Ladder {
 		v.building(s.Outcome, f)
 	}
+	v.Recipes = recipes(d)
 	v.leftOut(d, e)
 	return v
 }
@@ -300,7 +302,7 @@ func (v *view) mistakes(d *Details) {
 	for _, kind := range byCount(totals) {
 		row := mistakeRow{Kind: kind}
 		for r, n := range counts[kind] {
-			row.Cells = append(row.Cells, mistakeCell{Rung: v.Mistakes.Rungs[r], Count: n, Share: (n*10 + largest - 1) / largest})
+			row.Cells = append(row.Cells, mistakeCell{Rung: v.Mistakes.Rungs[r], Count: n, Share: (n*20 + largest - 1) / largest})
 		}
 		v.Mistakes.Rows = append(v.Mistakes.Rows, row)
 	}
@@ -384,3 +386,16 @@ func confusions(c *rung.Confusion, n int) []string {
 
 // title is the page's title.
 func (v *view) title() string { return strings.TrimSpace(v.Task + ": " + v.Headline) }
+
+// recipe is a candidate in full.
+type recipe struct{ Name, Text string }
+
+func recipes(d *Details) []recipe {
+	var out []recipe
+	for _, s := range d.Ladder {
+		if s.Candidate != nil {
+			out = append(out, recipe{string(s.Outcome.Rung), clip(Recipe(s.Candidate), messageLimit)})
+		}
+	}
+	return out
+}

@@ -106,7 +106,7 @@
     const expected = el('td', { 'data-label': 'expected' });
     (ex.expected || []).forEach((e, i) => { if (i) expected.append(el('p', { class: 'caption' }, 'or')); expected.append(fields(e)); });
     if (!ex.expected) expected.append(text('not stored', 'as'));
-    const tr = el('tr', {}, el('th', { scope: 'row' }, el('span', { class: 'id' }, ex.id + (ex.segment ? ' · ' + ex.segment : '')), ex.input ? fields(ex.input) : null), expected);
+    const tr = el('tr', {}, el('th', { scope: 'row' }, el('span', { class: 'id' }, ex.id + (ex.segment ? ' · ' + ex.segment : '')), ex.input ? (ex.input.length === 1 ? text(ex.input[0].t) : fields(ex.input)) : null), expected);
     ex.answers.forEach((a, r) => tr.append(answer(ex, a, r)));
     return tr;
   };

@@ -87,7 +87,7 @@ func (b *builder) examples() {
 
 func (b *builder) document() {
 	d := &rung.Document{
-		Run: "01JD5Q8W3ZK4", Task: "assistant-commands", Version: "0.1.0",
+		Run: "20261122-094100-5e81c2", Task: "assistant-commands", Version: "0.1.0",
 		Started: time.Date(2026, 11, 22, 9, 41, 0, 0, time.UTC),
 		Heldout: rung.HeldoutInfo{N: b.o.N, Digest: b.climb.Heldout.Digest()},
 		Bar: rung.BarInfo{Metric: "slot_f1", AtLeast: .6, MinGain: .02, Guards: map[string]float64{"json_valid": .99},
