@@ -22,18 +22,19 @@ var (
 	anyForm  = []rung.OutputKind{rung.Labels, rung.JSONSchema, rung.Text, rung.Tools}
 	jsonForm = []rung.OutputKind{rung.JSONSchema, rung.Tools}
 	textForm = []rung.OutputKind{rung.Text}
+	wordForm = []rung.OutputKind{rung.Text, rung.Labels}
 )
 
 // Metrics are the standard metrics.
 var Metrics = []Metric{
-	{"accuracy", 1, true, []rung.OutputKind{rung.Labels}},
+	{"accuracy", 1, true, []rung.OutputKind{rung.Labels, rung.Tools}},
 	{"macro_f1", 1, true, []rung.OutputKind{rung.Labels}},
 	{"exact_match", 1, true, anyForm},
 	{"json_valid", 1, true, jsonForm},
 	{"schema_valid", 1, true, jsonForm},
 	{"field_f1", 1, false, jsonForm},
 	{"slot_f1", 1, false, jsonForm},
-	{"token_f1", 1, false, textForm},
+	{"token_f1", 1, false, wordForm},
 	{"bleu", 100, false, textForm},
 	{"chrf", 100, false, textForm},
 	{"rouge1", 1, false, textForm},

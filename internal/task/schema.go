@@ -1,0 +1,9 @@
+package task
+
+import _ "embed"
+
+//go:embed schema.json
+var schemaFile []byte
+
+// Schema is the JSON Schema of the task file (draft 2020-12), with descriptions, for editors.
+func Schema() []byte { return schemaFile }
