@@ -6,6 +6,9 @@ import "github.com/spf13/cobra"
 var Version = "dev"
 
 // commands are all commands, in the order of the help.
-func commands(*settings) []*cobra.Command {
-	return []*cobra.Command{}
+func commands(s *settings) []*cobra.Command {
+	return []*cobra.Command{
+		newCheckCommand(s),
+		newSchemaCommand(s),
+	}
 }

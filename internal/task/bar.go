@@ -45,7 +45,8 @@ var Metrics = []Metric{
 	{"cel", 1, true, anyForm},
 }
 
-func standard(name string) (Metric, bool) {
+// Standard finds a standard metric by its name.
+func Standard(name string) (Metric, bool) {
 	i := slices.IndexFunc(Metrics, func(m Metric) bool { return m.Name == name })
 	if i < 0 {
 		return Metric{}, false
@@ -60,7 +61,7 @@ func (r *reader) metric(name string, p pos, t *rung.Task) (Metric, bool) {
 			return Metric{Name: name, Max: 1, PassFail: own.PassFail, Forms: anyForm}, true
 		}
 	}
-	m, ok := standard(name)
+	m, ok := Standard(name)
 	if !ok {
 		known := metricNames(t)
 		do := "the metrics here are " + strings.Join(known, ", ")
@@ -209,7 +210,7 @@ func (r *reader) metricSpec(m section, it *node, path string) (rung.MetricSpec, 
 	if spec.Name == "" {
 		spec.Name = spec.Kind
 	}
-	_, taken := standard(spec.Name)
+	_, taken := Standard(spec.Name)
 	switch {
 	case taken && spec.Name != spec.Kind:
 		r.fail(m.get("name").at, fmt.Sprintf("%s is the name of a standard metric", spec.Name), "give it another name")
