@@ -82,9 +82,17 @@ func badCertificate(err error) bool {
 }
 
 func cut(err error) bool {
+	var broken *brokenError
+	if !errors.As(err, &broken) {
+		return false
+	}
 	var op *net.OpError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &op)
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed, io.ErrClosedPipe} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return errors.As(err, &op)
 }
 
 // rootText is the message of the innermost cause: the outer ones repeat the URL, which Place says already.

@@ -50,7 +50,7 @@ type bounded struct{ base http.RoundTripper }
 func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := b.base.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return nil, &brokenError{err}
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
@@ -79,5 +79,13 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
+	if err != nil && err != io.EOF {
+		err = &brokenError{err}
+	}
 	return n, err
 }
+
+// brokenError marks an error of the connection, which a parser's complaint about a short text would look like otherwise.
+type brokenError struct{ error }
+
+func (b *brokenError) Unwrap() error { return b.error }

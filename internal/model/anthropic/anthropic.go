@@ -155,9 +155,6 @@ func read(got *anthropic.Message) (model.Response, error) {
 		}
 	}
 	resp.Text = text.String()
-	if len(got.Content) == 0 && resp.Finish == "stop" && got.Usage.OutputTokens > 1 {
-		return resp, errors.New("it holds no content")
-	}
 	// Anthropic counts what it read from its cache, and what it wrote there, apart from input_tokens.
 	cached := count(got.Usage.CacheReadInputTokens)
 	resp.Usage = rung.Usage{In: count(got.Usage.InputTokens) + count(got.Usage.CacheCreationInputTokens) + cached, CachedIn: cached, Out: count(got.Usage.OutputTokens)}
