@@ -20,12 +20,12 @@ func BLEUParts(parts []float64, hyp string, refs []string) {
 	b := bleus.Get().(*bleuScratch)
 	defer b.release()
 	b.words.begin()
-	b.hyp = b.symbols(b.hyp[:0], hyp, &b.hypText, true)
+	b.hyp = b.symbols(b.hyp[:0], hyp, true)
 	b.grams.begin(bleuOrder * len(b.hyp))
 	b.grams.hypothesis(b.hyp, bleuOrder)
 	length, nearest := len(b.hyp), -1
 	for i, ref := range refs {
-		b.ref = b.symbols(b.ref[:0], ref, &b.refText, false)
+		b.ref = b.symbols(b.ref[:0], ref, false)
 		b.grams.reference(b.ref, bleuOrder, int32(i+1), true, parts[2:2+bleuOrder])
 		nearest = nearer(length, nearest, len(b.ref))
 	}
@@ -87,10 +87,10 @@ func bleu(parts []float64, effective bool) float64 {
 
 // bleuScratch is the memory of one call, kept for the next.
 type bleuScratch struct {
-	words            lexicon
-	grams            ngrams
-	hyp, ref         []uint32
-	hypText, refText text13a
+	words    lexicon
+	grams    ngrams
+	spans    []span
+	hyp, ref []uint32
 }
 
 var bleus = sync.Pool{New: func() any { return new(bleuScratch) }}
@@ -104,13 +104,11 @@ func (b *bleuScratch) release() {
 
 // symbols are the numbers of the tokens of s. A token of a reference that the hypothesis lacks is 0, which no n-gram of the
 // hypothesis holds.
-func (b *bleuScratch) symbols(out []uint32, s string, t *text13a, learn bool) []uint32 {
-	for line := t.tokenize(s); ; {
-		token, rest := cutToken(line)
-		if token == "" {
-			return out
-		}
-		out = append(out, b.words.id(token, learn))
-		line = rest
+func (b *bleuScratch) symbols(out []uint32, s string, learn bool) []uint32 {
+	s = prepare13a(s)
+	b.spans = tokens13a(b.spans[:0], s)
+	for _, t := range b.spans {
+		out = append(out, b.words.id(s[t.start:t.end], learn))
 	}
+	return out
 }

@@ -215,14 +215,10 @@ func TestTokenizer13a(t *testing.T) {
 		"£20\u00a0é.\u2003x\x1fy": "£20 é . x y",
 		"":                        "",
 	} {
-		var text text13a
+		text := prepare13a(in)
 		var tokens []string
-		for line := text.tokenize(in); ; {
-			token, rest := cutToken(line)
-			if token == "" {
-				break
-			}
-			tokens, line = append(tokens, token), rest
+		for _, t := range tokens13a(nil, text) {
+			tokens = append(tokens, text[t.start:t.end])
 		}
 		if got := strings.Join(tokens, " "); got != want {
 			t.Errorf("%q → %q, want %q", in, got, want)

@@ -4,30 +4,24 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-	"unsafe"
 )
 
-// text13a is the tokenizer of mteval-v13a as sacrebleu has it, with its memory. Its four substitutions, in sacrebleu's regular
-// expressions, are applied here byte by byte; that is the same, because they look at ASCII characters and their neighbours:
+// The tokenizer of mteval-v13a as sacrebleu has it. Its four substitutions, in sacrebleu's regular expressions, only put spaces
+// around ASCII characters, by what stands next to them:
 //
 //	([\{-\~\[-\` -\&\(-\+\:-\@\/])  →  " \1 "
 //	([^0-9])([\.,])                 →  "\1 \2 "
 //	([\.,])([^0-9])                 →  " \1 \2"
 //	([0-9])(-)                      →  "\1 \2 "
-type text13a struct{ a, b []byte }
+//
+// So the tokens are pieces of the text, and one pass finds them. A point or comma stands alone unless a digit follows it and the
+// second substitution passed it over: after a digit, or after a point that the substitution has just used up, as in "a..5".
 
-// separate are the characters of the first substitution.
-var separate = func() (set [256]bool) {
-	for _, span := range []string{"{~", "[`", " &", "(+", ":@", "//"} {
-		for c := span[0]; c <= span[1]; c++ {
-			set[c] = true
-		}
-	}
-	return set
-}()
+// span is a token: bytes start to end of a text.
+type span struct{ start, end int32 }
 
-// tokenize returns s with white space between its tokens. The result lives until the next call.
-func (t *text13a) tokenize(s string) string {
+// prepare13a is what happens to a text before it is cut.
+func prepare13a(s string) string {
 	s = strings.TrimRightFunc(s[:min(len(s), maxText)], pythonSpace)
 	if strings.IndexByte(s, '<') >= 0 {
 		s = strings.ReplaceAll(s, "<skipped>", "")
@@ -41,80 +35,90 @@ func (t *text13a) tokenize(s string) string {
 		s = strings.ReplaceAll(s, "&lt;", "<")
 		s = strings.ReplaceAll(s, "&gt;", ">")
 	}
-	points, dashes := t.spread(s)
-	if points {
-		t.b = beforePoints(t.b[:0], t.a)
-		t.a = afterPoints(t.a[:0], t.b)
-	}
-	if dashes {
-		t.b = afterDigits(t.b[:0], t.a)
-		t.a, t.b = t.b, t.a
-	}
-	return unsafe.String(unsafe.SliceData(t.a), len(t.a))
+	return s
 }
 
-// spread is the first substitution, into t.a, with a space at both ends. It says whether the others have anything to do.
-func (t *text13a) spread(s string) (points, dashes bool) {
-	out := append(t.a[:0], ' ')
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c == '\n':
-			out = append(out, ' ')
-		case separate[c]:
-			out = append(out, ' ', c, ' ')
-		default:
-			points = points || c == '.' || c == ','
-			dashes = dashes || c == '-'
-			out = append(out, c)
+// part is what a byte is to the tokenizer.
+type part byte
+
+const (
+	inside part = iota // of a token
+	gap                // white space
+	alone              // a token by itself: the first substitution
+	point              // . and ,
+	dash
+	beyond // not ASCII
+)
+
+var parts13a = func() (table [256]part) {
+	for _, span := range []string{"{~", "[`", "!&", "(+", ":@", "//"} {
+		for c := span[0]; c <= span[1]; c++ {
+			table[c] = alone
 		}
 	}
-	t.a = append(out, ' ')
-	return points, dashes
+	for c := range table {
+		if c >= utf8.RuneSelf {
+			table[c] = beyond
+		} else if pythonSpace(rune(c)) {
+			table[c] = gap
+		}
+	}
+	table['.'], table[','], table['-'] = point, point, dash
+	return table
+}()
+
+// tokens13a cuts a prepared text.
+func tokens13a(out []span, s string) []span {
+	start, size := -1, 1 // start of the token being read, length of the character
+	used := false        // the byte before is a point that the second substitution has used up
+	for i := 0; i < len(s); i += size {
+		what := parts13a[s[i]]
+		size = 1
+		afterUsed := used
+		used = false
+		switch what {
+		case beyond:
+			var r rune
+			if r, size = utf8.DecodeRuneInString(s[i:]); unicode.IsSpace(r) {
+				what = gap
+			} else {
+				what = inside
+			}
+		case dash:
+			what = inside
+			if i > 0 && digit(s[i-1]) {
+				what = alone
+			}
+		case point:
+			used = !afterUsed && (i == 0 || !digit(s[i-1]))
+			what = alone
+			if !used && i+1 < len(s) && digit(s[i+1]) {
+				what = inside
+			}
+		}
+		if what == inside {
+			if start < 0 {
+				start = i
+			}
+			continue
+		}
+		if start >= 0 {
+			out = append(out, span{int32(start), int32(i)})
+			start = -1
+		}
+		if what == alone {
+			out = append(out, span{int32(i), int32(i + 1)})
+		}
+	}
+	if start >= 0 {
+		out = append(out, span{int32(start), int32(len(s))})
+	}
+	return out
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-func point(c byte) bool { return c == '.' || c == ',' }
-
-func beforePoints(out, in []byte) []byte {
-	for i := 0; i < len(in); i++ {
-		c := in[i]
-		out = append(out, c)
-		if !digit(c) && i+1 < len(in) && point(in[i+1]) {
-			i++
-			out = append(out, ' ', in[i], ' ')
-		}
-	}
-	return out
-}
-
-func afterPoints(out, in []byte) []byte {
-	for i := 0; i < len(in); i++ {
-		c := in[i]
-		if point(c) && i+1 < len(in) && !digit(in[i+1]) {
-			i++
-			out = append(out, ' ', c, ' ', in[i])
-			continue
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-func afterDigits(out, in []byte) []byte {
-	for i := 0; i < len(in); i++ {
-		c := in[i]
-		out = append(out, c)
-		if digit(c) && i+1 < len(in) && in[i+1] == '-' {
-			i++
-			out = append(out, ' ', '-', ' ')
-		}
-	}
-	return out
-}
-
-// cutToken is the first token of a text and what follows it; without tokens it is "".
+// cutToken is the first word of a text, by white space, and what follows it; without words it is "".
 func cutToken(s string) (token, rest string) {
 	start := -1
 	for i := 0; i < len(s); {
