@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
+
+	"github.com/rung-dev/rung"
 )
 
 // field is one leaf of a JSON value: where it stands and what it says. The path is empty for a value that has no parts.
@@ -137,4 +140,29 @@ func closest(expected [][]field, got []field) []field {
 		return got
 	}
 	return best
+}
+
+// Readable writes a JSON value for a line of text: a string bare, an object as "path: value; path: value". A value that has
+// too many parts stays JSON.
+func Readable(v json.RawMessage) string {
+	fs := fieldsOf(v)
+	if fs == nil {
+		return string(v)
+	}
+	parts := make([]string, len(fs))
+	for i, f := range fs {
+		parts[i] = f.Text
+		if f.Path != "" {
+			parts[i] = f.Path + ": " + f.Text
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// AnswerText is the parsed answer, readable, or the model's text where there is none.
+func AnswerText(a *rung.Answer) string {
+	if len(a.Value) > 0 {
+		return Readable(a.Value)
+	}
+	return a.Text
 }

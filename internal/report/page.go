@@ -10,8 +10,6 @@ import (
 	"html"
 	"html/template"
 	"io"
-
-	"github.com/rung-dev/rung"
 )
 
 //go:embed page/page.html
@@ -65,7 +63,7 @@ func HTML(ctx context.Context, w io.Writer, d *Details, src Source) error {
 	}
 	fmt.Fprintf(b, "<script>%s</script>\n</body>\n</html>\n", pageScript)
 	if err := b.Flush(); err != nil {
-		return &rung.Error{Code: rung.CodeStore, What: "the report cannot be written: " + err.Error(), Do: "free some space or name another place with -o", Err: err}
+		return unwritten(err)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type view struct {
 	Classes                     *classTable
 	Curves                      []curveView
 	Search                      []searchRow
+	SearchNotes                 bool
 	Methods                     []string
 	Totals                      string
 	Digest                      string
@@ -311,6 +312,7 @@ func (v *view) mistakes(d *Details) {
 // building shows how a rung was built: what was tried on dev, and the learning curve.
 func (v *view) building(o *rung.Outcome, f figures) {
 	for _, t := range o.Search {
+		v.SearchNotes = v.SearchNotes || t.Note != ""
 		v.Search = append(v.Search, searchRow{string(o.Rung), t.Label, f.score(t.Value), count(t.N), usd(t.CostUSD), t.Note, t.Chosen})
 	}
 	if len(o.Curve) > 1 {

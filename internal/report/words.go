@@ -70,7 +70,11 @@ func methods(d *rung.Document) []string {
 		"Pass: the lower bound reaches the bar. Fail: the upper bound is below it. Otherwise inconclusive, with the number of held-out examples that would settle it.",
 	}
 	if len(intervals) > 0 {
-		out = append(out, "Intervals: "+strings.Join(intervals, "; ")+". Clustered intervals assume independent groups and have no small-sample factor.")
+		sentence := "Intervals: " + strings.Join(intervals, "; ") + "."
+		if strings.Contains(sentence, "CR0") {
+			sentence += " Clustered intervals assume independent groups and have no small-sample factor."
+		}
+		out = append(out, sentence)
 	}
 	if len(tests) > 0 {
 		out = append(out, "Comparisons are paired, on the same examples: "+strings.Join(tests, "; ")+". Holm's adjustment over all comparisons of the run. Tests are two-sided.")
