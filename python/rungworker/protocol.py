@@ -64,7 +64,7 @@ class Options:
     path: str = "auto"  # auto, packed, plain
     dtype: str = "auto"  # auto, bfloat16, float32
     checkpoint_s: float = 30.0
-    memory_bytes: int = 0  # what the job may use on top of the loaded model; 0: not known
+    max_positions: int = 0  # of one forward and backward; larger batches are cut and their gradients summed; 0: no limit
     threads: int = 0  # 0: torch's default
     die_with_stdin: bool = False
 
