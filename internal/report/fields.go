@@ -27,24 +27,28 @@ const (
 const maxFields = 60
 
 // fieldsOf takes a JSON value apart in its own order, numbers as they were written. Nil when it is no JSON or too large.
-func fieldsOf(v json.RawMessage) []field {
+func fieldsOf(v json.RawMessage) []field { return leaves(v, maxFields) }
+
+// leaves is fieldsOf with another limit.
+func leaves(v json.RawMessage, limit int) []field {
 	dec := json.NewDecoder(bytes.NewReader(v))
 	dec.UseNumber()
-	w := walker{dec: dec}
-	if !w.value("", 0) || len(w.out) > maxFields {
+	w := walker{dec: dec, limit: limit}
+	if !w.value("", 0) || len(w.out) > limit {
 		return nil
 	}
 	return w.out
 }
 
 type walker struct {
-	dec *json.Decoder
-	out []field
+	dec   *json.Decoder
+	out   []field
+	limit int
 }
 
 // value reads one value at path; false when it is broken, too deep or too large.
 func (w *walker) value(path string, depth int) bool {
-	if depth > 20 || len(w.out) > maxFields {
+	if depth > 20 || len(w.out) > w.limit {
 		return false
 	}
 	tok, err := w.dec.Token()

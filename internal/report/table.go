@@ -62,6 +62,11 @@ func (p *printer) print(w io.Writer) error {
 	p.list("To try next", p.doc.Decision.Advice)
 	p.list("Notes", p.doc.Notes)
 	p.foot()
+	return p.flush(w)
+}
+
+// flush writes what was printed, in ASCII where the locale takes no more.
+func (p *printer) flush(w io.Writer) error {
 	out := p.b.String()
 	if p.ascii {
 		out = plain(out)

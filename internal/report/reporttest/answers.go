@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/stats"
 )
 
 // request is one spoken command with its intent and slots.
@@ -166,7 +167,8 @@ func scorecard(candidate rung.Digest, scores []rung.Score, level float64) *rung.
 		}
 	}
 	for _, name := range []string{"slot_f1", "exact_match", "json_valid", "schema_valid"} {
-		card.Metrics[name] = mean(valuesOf(scores, name), level)
+		o := stats.Options{Level: level, Seed: 1, PassFail: name != "slot_f1"}
+		card.Metrics[name] = rung.Interval(stats.Mean(valuesOf(scores, name), nil, o).Interval)
 	}
 	if card.Successes > 0 {
 		per := card.CostUSD / float64(card.Successes)
@@ -212,27 +214,6 @@ func valuesOf(scores []rung.Score, metric string) []float64 {
 	return out
 }
 
-// mean is a mean with its central-limit interval, cut to [0, 1].
-func mean(xs []float64, level float64) rung.Interval {
-	iv := difference(xs, level)
-	iv.Low, iv.High = max(0, iv.Low), min(1, iv.High)
-	return iv
-}
-
-func difference(xs []float64, level float64) rung.Interval {
-	n := float64(len(xs))
-	sum, sq := 0.0, 0.0
-	for _, x := range xs {
-		sum += x
-	}
-	m := sum / n
-	for _, x := range xs {
-		sq += (x - m) * (x - m)
-	}
-	half := math.Sqrt2 * math.Erfinv(level) * math.Sqrt(sq) / n
-	return rung.Interval{Value: m, Low: m - half, High: m + half, N: len(xs), Level: level, Method: "clustered CLT (CR0)"}
-}
-
 // compare pairs every scored rung with the one below and with the prompt.
 func (b *builder) compare() {
 	d := b.climb.Doc
@@ -254,14 +235,13 @@ func (b *builder) compare() {
 func (b *builder) pair(a, o *rung.Outcome) rung.Comparison {
 	d := b.climb.Doc
 	xs, ys := valuesOf(b.climb.Scores[a.Candidate], d.Bar.Metric), valuesOf(b.climb.Scores[o.Candidate], d.Bar.Metric)
+	diff := rung.Interval(stats.MeanDifference(xs, ys, nil, stats.Options{Level: d.Bar.Level, Seed: 1}).Interval)
 	for i := range ys {
 		ys[i] -= xs[i]
 	}
-	diff := difference(ys, d.Bar.Level)
-	se := (diff.High - diff.Value) / (math.Sqrt2 * math.Erfinv(d.Bar.Level))
-	p := math.Erfc(math.Abs(diff.Value/se) / math.Sqrt2)
+	p := stats.Wilcoxon(ys).P
 	return rung.Comparison{With: a.Rung, Candidate: a.Candidate, Metric: d.Bar.Metric, Difference: diff, P: p, PHolm: min(1, 3*p),
-		Test: "paired z", Significant: 3*p < d.Bar.Alpha, Practical: diff.Low > d.Bar.MinGain}
+		Test: "Wilcoxon signed-rank", Significant: 3*p < d.Bar.Alpha, Practical: diff.Low > d.Bar.MinGain}
 }
 
 // decide names the cheapest pass, or the best.
