@@ -59,18 +59,20 @@ type weighted struct {
 	low     float64
 	sign    float64 // −1 mirrors the scores
 	average float64 // examples per cluster
-	most    float64 // the greatest cluster mean
+	least   float64 // the smallest cluster mean, or low
+	most    float64 // the greatest
 	y       []float64
 }
 
 func newWeighted(s *Sample, low, sign float64) *weighted {
-	w := &weighted{s: s, low: low, sign: sign, most: low, average: 1}
+	w := &weighted{s: s, low: low, sign: sign, least: low, most: low, average: 1}
 	if s.g == 0 {
 		return w
 	}
 	w.average, w.y = float64(s.n)/float64(s.g), make([]float64, s.g+1)
 	for c := range s.g {
-		w.most = max(w.most, sign*s.dense[2*c]/s.dense[2*c+1])
+		m := sign * s.dense[2*c] / s.dense[2*c+1]
+		w.least, w.most = min(w.least, m), max(w.most, m)
 	}
 	return w
 }
@@ -88,9 +90,9 @@ func (w *weighted) below(t float64) float64 {
 // quantile is the lesser of limit and the t with below(t) = a, found by false position on the normal scale, where below is
 // nearly straight; every third step halves the bracket.
 func (w *weighted) quantile(a, limit float64) float64 {
-	left, right := w.low, min(w.most, limit)
+	left, right := w.least, min(w.most, limit)
 	if right-left < 1e-15 {
-		return min(w.low, limit)
+		return min(w.least, limit)
 	}
 	gap := func(t float64) float64 {
 		p := min(1-1e-16, max(1e-300, w.below(t)))
@@ -102,7 +104,7 @@ func (w *weighted) quantile(a, limit float64) float64 {
 			return limit
 		}
 	}
-	for i := 0; i < 100 && right-left > 1e-13*(w.most-w.low); i++ {
+	for i := 0; i < 100 && right-left > 1e-13*(w.most-w.least); i++ {
 		t := left + (right-left)*atLeft/(atLeft-atRight)
 		if i%3 == 2 || !(t > left && t < right) {
 			t = (left + right) / 2

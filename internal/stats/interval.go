@@ -76,11 +76,14 @@ func (b Bounds) holding(values []float64) Bounds {
 
 // Options shape an interval.
 type Options struct {
-	Level     float64 // two-sided; 0 means .95
-	PassFail  bool    // the scores are 0 or 1
-	Bounds    Bounds  // of a single score (or of the statistic, for Figure)
-	Seed      uint64
-	Resamples int // 0 means 10,000
+	Level    float64 // two-sided; 0 means .95
+	PassFail bool    // the scores are 0 or 1
+	Bounds   Bounds  // of a single score (or of the statistic, for Figure)
+	// Linearised says that the scores are pseudo-scores whose mean is a figure (the infinitesimal jackknife): Bounds are the
+	// figure's, single scores may lie outside them.
+	Linearised bool
+	Seed       uint64
+	Resamples  int // 0 means 10,000
 }
 
 // Resamples is how often the bootstrap draws unless told otherwise.

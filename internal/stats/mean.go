@@ -28,7 +28,9 @@ const (
 // interval runs from −MaxFloat64 to MaxFloat64. With no scores at all the interval is the whole range and the value 0.
 func Mean(scores []float64, clusters []int, o Options) Estimate {
 	o = o.filled()
-	o.Bounds = o.Bounds.holding(scores)
+	if !o.Linearised {
+		o.Bounds = o.Bounds.holding(scores)
+	}
 	s := newScalarSample(scores, clusters)
 	if o.PassFail && s.g == s.n && allPassFail(scores) && s.n > 0 {
 		return wilsonEstimate(int(math.Round(s.total[0])), s.n, o)
@@ -41,7 +43,10 @@ func Mean(scores []float64, clusters []int, o Options) Estimate {
 func MeanDifference(first, second []float64, clusters []int, o Options) Estimate {
 	samePairs(first, second)
 	o = o.filled()
-	o.Bounds = difference(o.Bounds.holding(first).holding(second))
+	if !o.Linearised {
+		o.Bounds = o.Bounds.holding(first).holding(second)
+	}
+	o.Bounds = difference(o.Bounds)
 	d := make([]float64, len(first))
 	for i := range d {
 		d[i] = second[i] - first[i]
