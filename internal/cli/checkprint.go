@@ -173,9 +173,9 @@ func (r *checkReport) printPower(w io.Writer) {
 	}
 	bar := fmt.Sprintf("At the bar of %s the interval is %s± %s", fraction(t.Bar.AtLeast), atMost, fraction(p.HalfWidth))
 	if p.ToPass > 0 {
-		bar += fmt.Sprintf(", so a candidate passes when it measures %sabout %s or more.", map[bool]string{true: "", false: "at worst "}[p.PassFail], fraction(p.ToPass))
+		bar += fmt.Sprintf(": a candidate passes when it measures about %s%s.", fraction(p.ToPass), map[bool]string{true: " or more", false: ", or somewhat less if its scores vary little"}[p.PassFail])
 	} else {
-		bar += ", so not even a perfect score passes."
+		bar += ": not even a perfect score passes."
 	}
 	diff := fmt.Sprintf("A difference between two rungs of about %s or more is found 8 times in 10 (%s).", fraction(p.Detectable), p.Method)
 	gain := fmt.Sprintf("min_gain is %s", fraction(p.MinGain))

@@ -86,6 +86,9 @@ func (im *importer) csvHeader(columns [][]byte) bool {
 		}
 		seen[string(c)] = true
 	}
+	if im.sniff {
+		return true
+	}
 	var missing []string
 	for _, f := range im.task.Input {
 		if !seen[f.Name] {
@@ -145,7 +148,7 @@ func (im *importer) csvRow(columns [][]byte, record []string) {
 		}
 	}
 	im.cells = members
-	im.row(members)
+	im.take(members)
 }
 
 // cell is a table's value as JSON, nil for an empty value that says nothing.

@@ -75,12 +75,20 @@ func (d *Dataset) Lengths() (inputs, outputs Lengths) {
 		n := 0
 		values = fieldValues(values[:0], e.Input)
 		for _, v := range values {
-			n += EstimateTokens(v)
+			n += EstimateTokens(bare(v))
 		}
 		in = append(in, n)
-		out = append(out, EstimateTokens(e.Output))
+		out = append(out, EstimateTokens(bare(e.Output)))
 	})
 	return lengthsOf(in), lengthsOf(out)
+}
+
+// bare is the text of a JSON string, and other JSON as it is.
+func bare(value []byte) []byte {
+	if len(value) > 1 && value[0] == '"' {
+		return unquote(value)
+	}
+	return value
 }
 
 func lengthsOf(n []int) Lengths {

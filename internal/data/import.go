@@ -50,10 +50,12 @@ type importer struct {
 	single string         // the only field of a task with one field
 	arena  arena
 
-	path    string // absolute, of the current file
-	name    string // of the current file, as shown to people
-	line    int    // of the current row
-	before  int    // rows before the current file
+	take    func(members []member) // what becomes of a row: an example (row), or a look at it (Sniff)
+	sniff   bool                   // the task is not known yet, so columns are not checked against it
+	path    string                 // absolute, of the current file
+	name    string                 // of the current file, as shown to people
+	line    int                    // of the current row
+	before  int                    // rows before the current file
 	scratch []byte
 	cells   []member
 
@@ -67,6 +69,7 @@ type importer struct {
 
 func newImporter(task *rung.Task, f *form.Form) *importer {
 	im := &importer{task: task, form: f, index: map[string]int{}, first: map[string]int32{}, unknown: map[string]int{}, odd: map[string]int{}}
+	im.take = im.row
 	for i, field := range task.Input {
 		im.index[field.Name] = i
 	}

@@ -78,7 +78,7 @@ func (im *importer) jsonRow(row, line []byte) {
 	members, err := im.members(row, im.cells[:0])
 	if err == nil {
 		im.cells = members
-		im.row(members)
+		im.take(members)
 		return
 	}
 	im.out.Rows++

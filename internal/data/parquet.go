@@ -101,7 +101,7 @@ func (im *importer) parquetRow(columns [][]byte, row any) {
 		}
 	}
 	im.cells = members
-	im.row(members)
+	im.take(members)
 }
 
 // parquetValue is a column's value as JSON. Text columns are read as CSV cells are.

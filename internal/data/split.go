@@ -208,7 +208,7 @@ func (s *splitter) fill() error {
 		if u == nil {
 			return &rung.Error{
 				Code: rung.CodeInput, Place: s.files(),
-				What: fmt.Sprintf("there are %s that differ, and no example is left for %s", count(len(s.units), "example"), split),
+				What: fmt.Sprintf("%s too few for a split: none is left for %s", verb(len(s.units), "distinct example is", "distinct examples are"), split),
 				Do:   "give at least 3 different examples, one each for train, dev and heldout; some 300 make figures worth reading",
 			}
 		}

@@ -91,19 +91,16 @@ func (r *reader) unknownKey(p pair, path string, known []string) string {
 	return ""
 }
 
-// sectionOf names the section that a misplaced key belongs to, if it is one.
+// sectionOf names the sections that a misplaced key belongs to.
 func sectionOf(key string) string {
-	found := ""
+	var found []string
 	for path, list := range keys {
-		if path == "" || strings.Contains(path, "[") || !slices.Contains(list, key) {
-			continue
+		if path != "" && !strings.Contains(path, "[") && slices.Contains(list, key) {
+			found = append(found, path)
 		}
-		if found != "" {
-			return ""
-		}
-		found = path
 	}
-	return found
+	slices.Sort(found)
+	return strings.Join(found, " or ")
 }
 
 func nameOf(path string) string {
