@@ -79,7 +79,7 @@ func (t *Tally) side(i int) (ids []string, p pairing) {
 	}
 	p.effort = 2 * t.effort(i)
 	if len(rows)*p.effort > maxDraws {
-		p.first = t.influence(i, rows)
+		p.first, _ = t.influence(i, rows)
 		return ids, p
 	}
 	p.partsA = t.parts(i, rows)
@@ -114,6 +114,9 @@ func (p *pairing) corpusTest(m *metric, o stats.Options) (e stats.Estimate, pVal
 	e.Bounds = stats.Bounds{Low: -span, High: span}
 	e.Low, e.High = max(e.Low, -span), min(e.High, span)
 	e.Method += " of linearised scores"
+	if e.SE < still*span {
+		return e, 1, "z test of linearised scores"
+	}
 	return e, zTest(e), "z test of linearised scores"
 }
 

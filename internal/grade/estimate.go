@@ -13,6 +13,9 @@ const maxDraws = 10_000
 // fewResamples are drawn where a figure is too large to resample in full and does not vary enough to linearise.
 const fewResamples = 400
 
+// still is the standard error, as a share of the metric's range, up to which a figure does not vary: what rounding leaves.
+const still = 1e-9
+
 // estimate is one metric over rows, by the rule of STATISTICS.md.
 func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64) stats.Estimate {
 	m := &t.g.metrics[i]
@@ -24,7 +27,7 @@ func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64
 	if len(rows)*t.effort(i) <= maxDraws {
 		return stats.Figure(t.parts(i, rows), clusters, stat, o)
 	}
-	if e := t.linearised(i, rows, clusters, o); e.SE > 0 {
+	if e := t.linearised(i, rows, clusters, o); e.SE > still*(m.bounds.High-m.bounds.Low) {
 		return e
 	}
 	o.Resamples = fewResamples
@@ -74,38 +77,38 @@ func (t *Tally) addParts(sum []float64, i, row int) {
 // linearised is the central limit interval of a function θ of summed parts, by the delta method: θ + n·∇θ·(part−mean part) has
 // mean θ and, clustered, the standard error of θ in large samples (the infinitesimal jackknife).
 func (t *Tally) linearised(i int, rows, clusters []int, o stats.Options) stats.Estimate {
-	values := t.influence(i, rows)
+	values, figure := t.influence(i, rows)
 	bounds := o.Bounds
 	o.Bounds = stats.Unbounded
 	e := stats.Mean(values, clusters, o)
-	e.Bounds = bounds
+	e.Value, e.Bounds = figure, bounds
 	e.Low, e.High = max(e.Low, bounds.Low), min(e.High, bounds.High)
 	e.Method += " of linearised scores"
 	return e
 }
 
-// influence are pseudo-scores of a corpus metric whose mean is its figure.
-func (t *Tally) influence(i int, rows []int) []float64 {
+// influence are pseudo-scores of a corpus metric whose mean is its figure, but for rounding.
+func (t *Tally) influence(i int, rows []int) (scores []float64, figure float64) {
 	sum := make([]float64, t.partsWidth(i))
 	for _, row := range rows {
 		t.addParts(sum, i, row)
 	}
 	n := float64(len(rows))
 	total := t.g.metrics[i].total
-	gradient, constant := gradientOf(total, sum, n), total(sum)
+	figure = total(sum)
+	gradient, constant := gradientOf(total, sum, n), figure
 	for j, d := range gradient {
 		constant -= d * sum[j]
 	}
-	out := make([]float64, len(rows))
-	one := make([]float64, len(sum))
+	scores = make([]float64, len(rows))
 	for k, row := range rows {
-		out[k] = constant + n*t.dot(gradient, one, i, row)
+		scores[k] = constant + n*t.dot(gradient, i, row)
 	}
-	return out
+	return scores, figure
 }
 
-// dot is the product of the gradient with one row's parts; one is scratch of zeros and is left so.
-func (t *Tally) dot(gradient, one []float64, i, row int) float64 {
+// dot is the product of the gradient with one row's parts.
+func (t *Tally) dot(gradient []float64, i, row int) float64 {
 	w := t.g.metrics[i].width
 	p := t.columns[i].parts[row*w : (row+1)*w]
 	sum := 0.0

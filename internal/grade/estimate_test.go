@@ -81,3 +81,16 @@ func TestLargeSamplesAreLinearised(t *testing.T) {
 		t.Errorf("against itself: %+v, %v", cmp, err)
 	}
 }
+
+// A large sample of perfect answers does not vary: it is resampled, and does not claim certainty.
+func TestLargePerfectSample(t *testing.T) {
+	tally := slotTally(t, 6000)
+	column := &tally.columns[tally.g.index["slot_f1"]]
+	for i := range 6000 {
+		column.parts[3*i], column.parts[3*i+1] = column.parts[3*i+2], column.parts[3*i+2]
+	}
+	e, _ := tally.Estimate("slot_f1", .95, 1)
+	if e.Value != 1 || e.High != 1 || e.Low >= 1 || e.Low < .99 {
+		t.Errorf("6000 perfect answers give %+v, want 1 with a lower bound just short of it", e)
+	}
+}
