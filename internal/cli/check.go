@@ -231,6 +231,7 @@ func (r *checkReport) data(ctx context.Context, output *form.Form) error {
 	}
 	r.Data = describeData(r.task, d)
 	r.Data.Rows, r.Data.Broken = rows, broken
+	r.Warnings = append(r.Warnings, sampleWarning(d)...)
 	r.Warnings = append(r.Warnings, d.Notes...)
 	r.Warnings = append(r.Warnings, labelWarnings(r.task, r.Data)...)
 	return nil
@@ -252,6 +253,20 @@ func describeData(t *rung.Task, d *data.Dataset) *checkData {
 		}
 	}
 	return out
+}
+
+// sampleWarning says that the examples of rung init are still there.
+func sampleWarning(d *data.Dataset) []string {
+	n := 0
+	d.EachSplit(func(_ rung.Split, e *rung.Example) {
+		if e.Segment == sampleSegment {
+			n++
+		}
+	})
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s written by rung init: replace them with your own", map[bool]string{true: "1 example was", false: fmt.Sprintf("%d examples were", n)}[n == 1])}
 }
 
 // labelWarnings are about labels that cannot be learned or measured, and bars that a constant answer meets.

@@ -59,6 +59,7 @@ func powerOf(t *rung.Task, d *checkData, passFail bool) *checkPower {
 			p.NeededN = stats.SampleSize(noise, gain, a, planPower)
 		}
 	}
+	p.Detectable = min(p.Detectable, p.unit)
 	p.NeededAll = int(math.Ceil(float64(p.NeededN) / t.Split.Heldout))
 	p.atBar(t.Bar.AtLeast / p.unit)
 	return p

@@ -97,7 +97,7 @@ func (r *checkReport) printData(w io.Writer) {
 	}
 	row(w, "duplicates", fmt.Sprintf("%6d exact, %d near; copies stay in one split", d.Duplicates.Exact, d.Duplicates.Near))
 	for _, set := range d.Duplicates.Sets[:min(3, len(d.Duplicates.Sets))] {
-		row(w, "", "       "+setLine(set))
+		row(w, "", "        "+setLine(set))
 	}
 	if d.Contradicting > 0 {
 		row(w, "contradict", fmt.Sprintf("%6d  same input, other output", d.Contradicting))
@@ -123,7 +123,7 @@ func setLine(s data.Set) string {
 	}
 	places := make([]string, 0, 2)
 	for _, r := range s.Rows[:min(2, len(s.Rows))] {
-		places = append(places, r.String())
+		places = append(places, fmt.Sprintf("%s:%d", filepath.Base(r.File), r.Line))
 	}
 	line := fmt.Sprintf("%d %s: %s", s.Size, kind, strings.Join(places, ", "))
 	if s.Size > 2 {
@@ -142,6 +142,12 @@ func printLabels(w io.Writer, labels []data.LabelCount) {
 	}
 	width = min(width, 40)
 	fmt.Fprintf(w, "\n  %s  train    dev heldout\n", pad("label", width))
+	most, all := data.LabelCount{}, 0
+	for _, l := range labels {
+		if all += l.Heldout; l.Heldout > most.Heldout {
+			most = l
+		}
+	}
 	for i, l := range labels {
 		if i == shownLabels {
 			fmt.Fprintf(w, "  … and %s (--json lists them)\n", counted(len(labels)-i, "more label"))
@@ -149,6 +155,7 @@ func printLabels(w io.Writer, labels []data.LabelCount) {
 		}
 		fmt.Fprintf(w, "  %s %6d %6d %7d\n", pad(l.Label, width), l.Train, l.Dev, l.Heldout)
 	}
+	fmt.Fprintf(w, "  always answering %q would score an accuracy of %s\n", most.Label, fraction(float64(most.Heldout)/float64(max(1, all))))
 }
 
 // pad fills or cuts s to width characters.
@@ -178,6 +185,9 @@ func (r *checkReport) printPower(w io.Writer) {
 		bar += ": not even a perfect score passes."
 	}
 	diff := fmt.Sprintf("A difference between two rungs of about %s or more is found 8 times in 10 (%s).", fraction(p.Detectable), p.Method)
+	if p.Detectable >= p.unit {
+		diff = "Differences between two rungs cannot be told apart with so few."
+	}
 	gain := fmt.Sprintf("min_gain is %s", fraction(p.MinGain))
 	switch {
 	case p.MinGain == 0:
@@ -185,7 +195,7 @@ func (r *checkReport) printPower(w io.Writer) {
 	case p.NeededN <= p.N:
 		gain += ": these examples are enough to see it."
 	default:
-		gain += fmt.Sprintf(": to see that much takes some %d held-out examples, %d in all. Smaller gains than %s will often stay undecided.", p.NeededN, p.NeededAll, fraction(p.Detectable))
+		gain += fmt.Sprintf(": to see that much takes some %d held-out examples, %d in all. Smaller gains will often stay undecided.", p.NeededN, p.NeededAll)
 	}
 	for _, line := range []string{intro, bar, diff, gain} {
 		if line != "" {

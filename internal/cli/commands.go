@@ -8,7 +8,9 @@ var Version = "dev"
 // commands are all commands, in the order of the help.
 func commands(s *settings) []*cobra.Command {
 	return []*cobra.Command{
+		newInitCommand(s),
 		newCheckCommand(s),
 		newSchemaCommand(s),
+		newClimbCommand(s),
 	}
 }

@@ -26,7 +26,11 @@ const maxSniffed = 1000
 func Sniff(ctx context.Context, path string) (*Sniffed, error) {
 	im := newImporter(&rung.Task{Output: rung.Output{Kind: rung.Text}}, nil)
 	s := &sniffer{types: map[string]string{}, rows: map[string]int{}, outputs: map[string]bool{}}
-	im.sniff, im.take = true, s.row
+	im.sniff = true
+	im.take = func(members []member) {
+		im.out.Rows++
+		s.row(members)
+	}
 	im.open(path)
 	if err := im.file(ctx, path); err != nil {
 		return nil, err

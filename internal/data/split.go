@@ -148,7 +148,7 @@ func (s *splitter) place() error {
 	if marked[rung.Train] && !s.has(rung.Dev) {
 		s.carve()
 	}
-	return s.fill()
+	return s.fill(marked)
 }
 
 // shareList is shares that sum to 1, held-out first.
@@ -177,9 +177,7 @@ func (s *splitter) open(marked map[rung.Split]bool) shareList {
 	return shareList{l.heldout / total, l.dev / total, l.train / total}
 }
 
-func (s *splitter) has(split rung.Split) bool {
-	return slices.ContainsFunc(s.units, func(u *unit) bool { return u.split == split })
-}
+func (s *splitter) has(split rung.Split) bool { return s.size(split) > 0 }
 
 // carve takes dev out of a train set that the file marks, where it marks no dev set.
 func (s *splitter) carve() {
@@ -194,34 +192,58 @@ func (s *splitter) carve() {
 	s.notes = append(s.notes, fmt.Sprintf("the files mark no dev examples: %d of the train examples are used as dev", n))
 }
 
-// fill sees that no split is empty: the unit whose position is nearest moves over. A held-out set that is marked in the file
-// is never touched.
-func (s *splitter) fill() error {
+// fill sees that no split is empty or, where the files mark none, has less than half of its share: the units whose positions
+// are nearest move over. That happens with a few dozen examples only. A held-out set that is marked is never touched.
+func (s *splitter) fill(marked map[rung.Split]bool) error {
 	if !s.has(rung.HeldoutIs) && !slices.ContainsFunc(s.units, func(u *unit) bool { return u.marked == nil }) {
 		return &rung.Error{Code: rung.CodeInput, Place: s.files(), What: "every example is marked for a split and none for heldout", Do: `mark some as "split": "heldout", or take the marks out`}
 	}
 	for _, split := range []rung.Split{rung.HeldoutIs, rung.Dev, rung.Train} {
-		if s.has(split) {
-			continue
+		least := 1
+		if len(marked) == 0 {
+			least = max(1, int(s.share(split)*float64(len(s.units))/2))
 		}
-		u := s.spare(split)
-		if u == nil {
-			return &rung.Error{
-				Code: rung.CodeInput, Place: s.files(),
-				What: fmt.Sprintf("%s too few for a split: none is left for %s", verb(len(s.units), "distinct example is", "distinct examples are"), split),
-				Do:   "give at least 3 different examples, one each for train, dev and heldout; some 300 make figures worth reading",
+		for s.size(split) < least {
+			u := s.spare(split)
+			if u == nil {
+				return &rung.Error{
+					Code: rung.CodeInput, Place: s.files(),
+					What: fmt.Sprintf("%s too few for a split: none is left for %s", verb(len(s.units), "distinct example is", "distinct examples are"), split),
+					Do:   "give at least 3 different examples, one each for train, dev and heldout; some 300 make figures worth reading",
+				}
 			}
+			u.split = split
 		}
-		u.split = split
 	}
 	return nil
 }
 
-// spare is the unit that can best move to an empty split: not marked otherwise, and not the last of its own split.
+func (s *splitter) share(split rung.Split) float64 {
+	switch split {
+	case rung.HeldoutIs:
+		return s.shares.Heldout
+	case rung.Dev:
+		return s.shares.Dev
+	}
+	return s.shares.Train
+}
+
+func (s *splitter) size(split rung.Split) int {
+	n := 0
+	for _, u := range s.units {
+		if u.split == split {
+			n++
+		}
+	}
+	return n
+}
+
+// spare is the unit that can best move to a split: not marked otherwise, not the last of its own split, and of a split that
+// has more than half of its share.
 func (s *splitter) spare(to rung.Split) *unit {
 	left := map[rung.Split]int{}
-	for _, u := range s.units {
-		left[u.split]++
+	for _, split := range []rung.Split{rung.HeldoutIs, rung.Dev, rung.Train} {
+		left[split] = s.size(split)
 	}
 	low, high := 0.0, s.shares.Heldout
 	switch to {
@@ -234,7 +256,7 @@ func (s *splitter) spare(to rung.Split) *unit {
 	distance := math.Inf(1)
 	for _, u := range s.units {
 		fixed := u.marked[rung.HeldoutIs] || u.marked[rung.Dev] || u.marked[rung.Train] && to == rung.HeldoutIs
-		if fixed || left[u.split] < 2 {
+		if fixed || u.split == to || left[u.split] < 2 || float64(left[u.split]-1) < s.share(u.split)*float64(len(s.units))/2-1 {
 			continue
 		}
 		if d := max(low-u.position, u.position-high, 0); d < distance {
