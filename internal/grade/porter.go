@@ -68,7 +68,7 @@ func measure(w []byte) int {
 // hasVowel looks for one of aeiou or for a y after a consonant. Before the first vowel all are consonants, so a y counts
 // anywhere but at the start.
 func hasVowel(w []byte) bool {
-	return bytes.IndexAny(w, "aeiou") >= 0 || bytes.LastIndexByte(w, 'y') > 0
+	return bytes.ContainsAny(w, "aeiou") || bytes.LastIndexByte(w, 'y') > 0
 }
 
 func endsDouble(w []byte) bool {

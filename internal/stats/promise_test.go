@@ -36,8 +36,8 @@ func (w world) wrongPasses(seed uint64) float64 {
 	for range climbs {
 		for _, share := range shares {
 			w.draw(r, scores)
-			// 500 draws instead of 10,000 keep the simulation short. They only make the ends of the interval noisier.
-			o := Options{Level: 1 - share, PassFail: w.passFail, Seed: r.Uint64(), Resamples: 500}
+			// 300 draws instead of 10,000 keep the simulation short. They only make the ends of the interval noisier.
+			o := Options{Level: 1 - share, PassFail: w.passFail, Seed: r.Uint64(), Resamples: 300}
 			if Mean(scores, w.clusters, o).Verdict(w.mean) == Pass {
 				wrong++
 				break
