@@ -12,5 +12,9 @@ func commands(s *settings) []*cobra.Command {
 		newCheckCommand(s),
 		newSchemaCommand(s),
 		newClimbCommand(s),
+		newReportCommand(s),
+		newRunsCommand(s),
+		newShowCommand(s),
+		newDiffCommand(s),
 	}
 }

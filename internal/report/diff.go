@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/stats"
@@ -110,7 +111,7 @@ const recipeLeaves = 10_000
 
 // recipeChanges are the parts of two candidates that differ, in the order of the first, then what only the second has.
 func recipeChanges(a, b *rung.Candidate) []RecipeChange {
-	left, right := leaves(jsonBytes(a), recipeLeaves), leaves(jsonBytes(b), recipeLeaves)
+	left, right := joined(leaves(jsonBytes(a), recipeLeaves)), joined(leaves(jsonBytes(b), recipeLeaves))
 	have := map[string]string{}
 	for _, f := range right {
 		have[f.Path] = f.Text
@@ -127,6 +128,23 @@ func recipeChanges(a, b *rung.Candidate) []RecipeChange {
 		if !seen[f.Path] {
 			out = append(out, RecipeChange{Part: f.Path, B: f.Text})
 		}
+	}
+	return out
+}
+
+// joined writes the items of a list of plain values as one part.
+func joined(fs []field) []field {
+	var out []field
+	for _, f := range fs {
+		base, item, ok := strings.Cut(f.Path, "[")
+		if ok && strings.HasSuffix(item, "]") && strings.Count(item, "]") == 1 {
+			if n := len(out); n > 0 && out[n-1].Path == base {
+				out[n-1].Text += " " + f.Text
+				continue
+			}
+			f.Path = base
+		}
+		out = append(out, f)
 	}
 	return out
 }

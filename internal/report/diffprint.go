@@ -77,6 +77,7 @@ func (p *printer) diffRecipe(x *Diff) {
 	}
 	p.b.WriteString("\n" + p.paint("What differs in the recipe", bold) + "\n")
 	for _, c := range x.Recipe {
+		c.A, c.B = shortDigest(c.A), shortDigest(c.B)
 		if strings.Contains(c.A+c.B, "\n") || columns(c.A)+columns(c.B)+columns(c.Part) > p.width-10 {
 			p.para("", "", c.Part)
 			p.diffLines(c)
@@ -84,6 +85,14 @@ func (p *printer) diffRecipe(x *Diff) {
 		}
 		p.para("", "  ", fmt.Sprintf("%s: %s → %s", c.Part, orNone(c.A), orNone(c.B)))
 	}
+}
+
+// shortDigest writes a whole digest as people see digests.
+func shortDigest(s string) string {
+	if len(s) == len(rung.DigestBytes(nil)) && strings.Trim(s, "0123456789abcdef") == "" {
+		return rung.Digest(s).Short()
+	}
+	return s
 }
 
 func orNone(s string) string {
@@ -170,7 +179,7 @@ func (p *printer) more(n int) {
 }
 
 func (p *printer) diffExample(e *ExampleChange) {
-	p.para("- ", "  ", e.Example+"  "+shorten(Readable(e.Input), textLimit))
+	p.para("- ", "  ", e.Example+": "+shorten(Readable(e.Input), textLimit))
 	if len(e.Expected) > 0 {
 		p.para("    expected  ", "              ", shorten(Readable(e.Expected), textLimit), dim)
 	}

@@ -146,8 +146,8 @@ func closest(expected [][]field, got []field) []field {
 	return best
 }
 
-// Readable writes a JSON value for a line of text: a string bare, an object as "path: value; path: value". A value that has
-// too many parts stays JSON.
+// Readable writes a JSON value for a line of text: a string or a single field bare, an object as "path: value; path: value".
+// A value that has too many parts stays JSON.
 func Readable(v json.RawMessage) string {
 	fs := fieldsOf(v)
 	if fs == nil {
@@ -156,7 +156,7 @@ func Readable(v json.RawMessage) string {
 	parts := make([]string, len(fs))
 	for i, f := range fs {
 		parts[i] = f.Text
-		if f.Path != "" {
+		if f.Path != "" && len(fs) > 1 {
 			parts[i] = f.Path + ": " + f.Text
 		}
 	}

@@ -121,7 +121,7 @@ func (f figures) pvalue(p float64) string {
 	case p < .001:
 		return "p < .001"
 	default:
-		return "p = " + strings.TrimPrefix(strconv.FormatFloat(p, 'f', 3, 64), "0")
+		return "p = " + strings.TrimPrefix(strings.TrimSuffix(strconv.FormatFloat(p, 'f', 3, 64), ".000"), "0")
 	}
 }
 

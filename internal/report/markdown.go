@@ -241,6 +241,13 @@ func (m *markdown) built() {
 	for _, s := range m.d.Ladder {
 		m.curve(s.Outcome)
 	}
+	if len(v.Efforts) > 0 {
+		m.line("\n## What building took\n\nChoosing on dev and training, before the held-out examples were read.\n")
+		m.table("rung", "calls", "tokens in / out:", "cost:", "time:")
+		for _, e := range v.Efforts {
+			m.row(e.Rung, e.Calls, e.Tokens, e.Cost, e.Wall)
+		}
+	}
 	if len(v.Search) == 0 {
 		return
 	}

@@ -179,7 +179,7 @@ func (p *printer) columns() []column {
 		{"p95", true, func(o *rung.Outcome) string { return millis(o.P95Millis) }},
 		{"in/call", true, func(o *rung.Outcome) string { return count(tokensIn(o)) }},
 	}
-	if totalsOf(d).cost > 0 {
+	if totalsOf(d).CostUSD > 0 {
 		cols = append(cols, column{"per success", true, func(o *rung.Outcome) string { return usdOr(o.CostPerSuccess, f.none()) }})
 	}
 	return append(cols, column{"", false, func(o *rung.Outcome) string { return verdictMark(o, d.Heldout.N) }})
@@ -451,32 +451,24 @@ func (p *printer) foot() {
 	}
 }
 
-// totals are what the whole climb used.
-type totals struct {
-	calls  rung.Calls
-	tokens rung.Tokens
-	cost   float64
-	wall   float64
-}
+// totals are what the whole climb used, building its candidates included.
+type totals rung.Effort
 
 func totalsOf(d *rung.Document) totals {
-	var t totals
+	var t rung.Effort
 	for _, o := range d.Rungs {
-		t.calls.Made += o.Calls.Made
-		t.calls.Cached += o.Calls.Cached
-		t.calls.Failed += o.Calls.Failed
-		t.tokens.In += o.Tokens.In
-		t.tokens.Out += o.Tokens.Out
-		t.cost += o.CostUSD
-		t.wall += o.WallSeconds
+		t.Add(rung.Effort{Calls: o.Calls, Tokens: o.Tokens, CostUSD: o.CostUSD, WallSeconds: o.WallSeconds})
+		if o.Building != nil {
+			t.Add(*o.Building)
+		}
 	}
-	return t
+	return totals(t)
 }
 
 func (t totals) sentence() string {
-	out := fmt.Sprintf("%s made now, %s answered from the store", plural(t.calls.Made, "call"), count(t.calls.Cached))
-	if t.calls.Failed > 0 {
-		out += fmt.Sprintf(", %s without an answer", count(t.calls.Failed))
+	out := fmt.Sprintf("In all, building included: %s made now, %s answered from the store", plural(t.Calls.Made, "call"), count(t.Calls.Cached))
+	if t.Calls.Failed > 0 {
+		out += fmt.Sprintf(", %s without an answer", count(t.Calls.Failed))
 	}
-	return out + fmt.Sprintf("; %s tokens in, %s out; %s; %s.", count(t.tokens.In), count(t.tokens.Out), usd(t.cost), seconds(t.wall))
+	return out + fmt.Sprintf("; %s tokens in, %s out; %s; %s.", count(t.Tokens.In), count(t.Tokens.Out), usd(t.CostUSD), seconds(t.WallSeconds))
 }

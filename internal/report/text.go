@@ -114,3 +114,25 @@ func wrap(s string, n int) []string {
 // left and right pad s to n cells.
 func left(s string, n int) string  { return s + strings.Repeat(" ", max(0, n-columns(s))) }
 func right(s string, n int) string { return strings.Repeat(" ", max(0, n-columns(s))) + s }
+
+// Columns lays rows of text out in columns, two cells apart. Text from outside is made fit for a terminal.
+func Columns(rows [][]string) []string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], columns(clean(cell)))
+		}
+	}
+	out := make([]string, len(rows))
+	for r, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			b.WriteString(left(clean(cell), widths[i]) + "  ")
+		}
+		out[r] = strings.TrimRight(b.String(), " ")
+	}
+	return out
+}

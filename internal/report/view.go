@@ -26,6 +26,7 @@ type view struct {
 	Mistakes                    mistakeTable
 	Classes                     *classTable
 	Curves                      []curveView
+	Efforts                     []effortRow
 	Search                      []searchRow
 	SearchNotes                 bool
 	Methods                     []string
@@ -97,6 +98,8 @@ type curveView struct {
 	Picture    template.HTML
 }
 
+type effortRow struct{ Rung, Calls, Tokens, Cost, Wall string }
+
 type searchRow struct {
 	Rung, Label, Value, N, Cost, Note string
 	Chosen                            bool
@@ -108,7 +111,7 @@ func newView(d *Details, e *embedded) *view {
 	v := &view{
 		Task: clean(doc.Task), Run: doc.Run, Version: doc.Version, Headline: headline(doc), Score: scoreWords(doc, f), Bar: barLine(doc, f),
 		Verdict: doc.Decision.Verdict, Reasons: doc.Decision.Reasons, Advice: doc.Decision.Advice, Notes: doc.Notes,
-		Metric: doc.Bar.Metric, Free: totalsOf(doc).cost == 0, Methods: methods(doc), Totals: totalsOf(doc).sentence(),
+		Metric: doc.Bar.Metric, Free: totalsOf(doc).CostUSD == 0, Methods: methods(doc), Totals: totalsOf(doc).sentence(),
 		Digest: string(doc.Heldout.Digest), N: doc.Heldout.N,
 	}
 	if !doc.Started.IsZero() {
@@ -311,6 +314,9 @@ func (v *view) mistakes(d *Details) {
 
 // building shows how a rung was built: what was tried on dev, and the learning curve.
 func (v *view) building(o *rung.Outcome, f figures) {
+	if e := o.Building; e != nil {
+		v.Efforts = append(v.Efforts, effortRow{string(o.Rung), callWords(e.Calls), count(e.Tokens.In) + " / " + count(e.Tokens.Out), usd(e.CostUSD), seconds(e.WallSeconds)})
+	}
 	for _, t := range o.Search {
 		v.SearchNotes = v.SearchNotes || t.Note != ""
 		v.Search = append(v.Search, searchRow{string(o.Rung), t.Label, f.score(t.Value), count(t.N), usd(t.CostUSD), t.Note, t.Chosen})

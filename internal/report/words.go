@@ -16,6 +16,8 @@ func comparisonWords(c rung.Comparison, b rung.BarInfo, f figures) string {
 		return "no difference found; that does not show that they are the same"
 	case c.Difference.Value < 0:
 		return "worse than " + string(c.With)
+	case c.Metric != b.Metric: // the gain worth having is in the bar's unit
+		return "better than " + string(c.With)
 	case c.Practical:
 		return fmt.Sprintf("better than %s, by more than the gain worth having (%s)", c.With, gain)
 	default:

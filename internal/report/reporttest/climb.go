@@ -134,6 +134,9 @@ func (b *builder) outcome(p plan) rung.Outcome {
 		out.Verdict, out.Reason = rung.Inconclusive, fmt.Sprintf("%.2f lies between the bounds", at)
 		out.NeededN = b.o.N * 3
 	}
+	tried := len(p.tried) + 1
+	out.Building = &rung.Effort{Calls: rung.Calls{Made: 60 * tried}, Tokens: rung.Tokens{In: 60 * tried * p.in, Out: 60 * tried * p.out}, CostUSD: card.CostUSD / 2,
+		WallSeconds: float64(tried) * 21}
 	b.search(p, &out, bar.Value)
 	return out
 }
