@@ -13,7 +13,7 @@ import (
 
 // Compare compares b with a on one metric, example by example; the difference is b − a. Both must hold the same examples in the
 // same order. The test is exact McNemar for pass/fail and Wilcoxon's signed-rank for graded scores where examples stand alone,
-// a z test with the clustered standard error where they form groups, and the paired cluster bootstrap for corpus metrics. PHolm is P and
+// sign flips by cluster where they form groups, and the paired cluster bootstrap for corpus metrics. PHolm is P and
 // Significant says whether P is under 1−level: a caller with several comparisons adjusts both, and fills in With, Candidate
 // and Practical.
 func Compare(a, b *Tally, metric string, level float64, seed uint64) (rung.Comparison, error) {
@@ -27,7 +27,7 @@ func Compare(a, b *Tally, metric string, level float64, seed uint64) (rung.Compa
 	var e stats.Estimate
 	if m.kind == passFail || m.kind == graded {
 		e = stats.MeanDifference(p.first, p.second, p.clusters, o)
-		c.P, c.Test = p.scoreTest(m.kind, e)
+		c.P, c.Test = p.scoreTest(m.kind, seed)
 	} else {
 		e, c.P, c.Test = p.corpusTest(m, o)
 	}
@@ -86,19 +86,22 @@ func (t *Tally) side(i int) (ids []string, p pairing) {
 	return ids, p
 }
 
-func (p *pairing) scoreTest(k kind, e stats.Estimate) (float64, string) {
+func (p *pairing) scoreTest(k kind, seed uint64) (float64, string) {
 	d := make([]float64, len(p.first))
 	for i := range d {
 		d[i] = p.second[i] - p.first[i]
 	}
 	switch {
 	case p.clusters != nil:
-		return zTest(e), "clustered z test"
+		return stats.SignFlip(d, p.clusters, stats.Resamples, seed), "sign flips by cluster"
 	case k == passFail:
 		return stats.McNemar(stats.Discordant(p.first, p.second)).P, "exact McNemar"
 	}
 	return stats.Wilcoxon(d).P, "Wilcoxon signed-rank"
 }
+
+// still is the standard error, as a share of the metric's range, up to which a figure does not vary: what rounding leaves.
+const still = 1e-9
 
 // corpusTest compares two figures of summed parts.
 func (p *pairing) corpusTest(m *metric, o stats.Options) (e stats.Estimate, pValue float64, test string) {
@@ -107,25 +110,13 @@ func (p *pairing) corpusTest(m *metric, o stats.Options) (e stats.Estimate, pVal
 		e = stats.FigureDifference(p.partsA, p.partsB, p.clusters, stat, o)
 		return e, p.bootstrapP(stat, o.Seed), "paired cluster bootstrap"
 	}
-	limits := o.Bounds
-	o.Bounds = stats.Unbounded
+	o.Linearised = true
 	e = stats.MeanDifference(p.first, p.second, p.clusters, o)
-	span := limits.High - limits.Low
-	e.Bounds = stats.Bounds{Low: -span, High: span}
-	e.Low, e.High = max(e.Low, -span), min(e.High, span)
 	e.Method += " of linearised scores"
-	if e.SE < still*span {
+	if e.SE < still*(m.bounds.High-m.bounds.Low) {
 		return e, 1, "z test of linearised scores"
 	}
-	return e, zTest(e), "z test of linearised scores"
-}
-
-// zTest is the two-sided p-value of a difference by the normal law; 1 for two figures that do not differ anywhere.
-func zTest(e stats.Estimate) float64 {
-	if e.SE == 0 {
-		return score01(e.Value == 0)
-	}
-	return 2 * distuv.UnitNormal.Survival(math.Abs(e.Value)/e.SE)
+	return e, 2 * distuv.UnitNormal.Survival(math.Abs(e.Value)/e.SE), "z test of linearised scores"
 }
 
 // bootstrapP is twice the smaller share of resampled differences on either side of zero, the sample itself counted as one

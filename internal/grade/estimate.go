@@ -10,12 +10,6 @@ import (
 // thousands of examples needs no resampling.
 const maxDraws = 10_000
 
-// fewResamples are drawn where a figure is too large to resample in full and does not vary enough to linearise.
-const fewResamples = 400
-
-// still is the standard error, as a share of the metric's range, up to which a figure does not vary: what rounding leaves.
-const still = 1e-9
-
 // estimate is one metric over rows, by the rule of STATISTICS.md.
 func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64) stats.Estimate {
 	m := &t.g.metrics[i]
@@ -27,11 +21,7 @@ func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64
 	if len(rows)*t.effort(i) <= maxDraws {
 		return stats.Figure(t.parts(i, rows), clusters, stat, o)
 	}
-	if e := t.linearised(i, rows, clusters, o); e.SE > still*(m.bounds.High-m.bounds.Low) {
-		return e
-	}
-	o.Resamples = fewResamples
-	return stats.Figure(t.parts(i, rows), clusters, stat, o)
+	return t.linearised(i, rows, clusters, o)
 }
 
 // effort is what adding one example to a resample costs, in parts.
@@ -74,15 +64,14 @@ func (t *Tally) addParts(sum []float64, i, row int) {
 	}
 }
 
-// linearised is the central limit interval of a function θ of summed parts, by the delta method: θ + n·∇θ·(part−mean part) has
-// mean θ and, clustered, the standard error of θ in large samples (the infinitesimal jackknife).
+// linearised is the interval of a function θ of summed parts in large samples, by the delta method: θ + n·∇θ·(part−mean part)
+// has mean θ and, clustered, the standard error of θ (the infinitesimal jackknife).
 func (t *Tally) linearised(i int, rows, clusters []int, o stats.Options) stats.Estimate {
 	values, figure := t.influence(i, rows)
-	bounds := o.Bounds
-	o.Bounds = stats.Unbounded
+	o.Linearised = true
 	e := stats.Mean(values, clusters, o)
-	e.Value, e.Bounds = figure, bounds
-	e.Low, e.High = max(e.Low, bounds.Low), min(e.High, bounds.High)
+	e.Value = figure // free of the rounding of the mean
+	e.Low, e.High = min(e.Low, figure), max(e.High, figure)
 	e.Method += " of linearised scores"
 	return e
 }

@@ -22,7 +22,7 @@ import (
 // Bounds of one evaluation. The cost limit is what stops an expression that never ends, at the same place every time; the
 // timeout is for a machine that is out of breath.
 const (
-	celCost    = 1_000_000
+	celCost    = 200_000
 	celMemory  = 4 << 20 // elements (characters, items) alive at once
 	celTimeout = 10 * time.Second
 	celNodes   = 2_000
