@@ -8,7 +8,7 @@ import (
 
 // maxDraws bounds the work of one bootstrap, in parts added per resample. Beyond it the figure is linearised: an interval from
 // thousands of examples needs no resampling.
-const maxDraws = 10_000
+const maxDraws = 5_000
 
 // estimate is one metric over rows, by the rule of STATISTICS.md.
 func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64) stats.Estimate {

@@ -30,12 +30,13 @@ const (
 
 // expression is a compiled CEL expression over input, output and expected.
 type expression struct {
-	name    string
-	program cel.Program
+	name     string
+	program  cel.Program
+	passFail bool
 }
 
-// celMetric compiles spec. An expression that gives a bool is pass/fail, one that gives a number is graded; where the type is
-// known only when it runs, the task file says which.
+// celMetric compiles spec. An expression that gives a bool is pass/fail, one that gives a number is graded and must be declared
+// so; where the type is known only when it runs, the declaration decides.
 func celMetric(spec rung.MetricSpec, place string) (metric, *rung.Error) {
 	env, err := celEnv()
 	if err != nil {
@@ -49,10 +50,13 @@ func celMetric(spec rung.MetricSpec, place string) (metric, *rung.Error) {
 	switch out := ast.OutputType(); {
 	case out.IsExactType(cel.BoolType), out.IsExactType(cel.DynType) && spec.PassFail:
 		m.kind = passFail
-	case out.IsExactType(cel.DoubleType), out.IsExactType(cel.IntType), out.IsExactType(cel.UintType), out.IsExactType(cel.DynType):
-	default:
+	case out.IsExactType(cel.DynType):
+	case !out.IsExactType(cel.DoubleType) && !out.IsExactType(cel.IntType) && !out.IsExactType(cel.UintType):
 		return metric{}, &rung.Error{Code: rung.CodeInput, Place: place, Excerpt: spec.Expr,
 			What: fmt.Sprintf("metric %s: the expression gives a %s", spec.Name, out), Do: "let it give true or false, or a number"}
+	case spec.PassFail:
+		return metric{}, &rung.Error{Code: rung.CodeInput, Place: place, Excerpt: spec.Expr,
+			What: fmt.Sprintf("metric %s: the expression gives a number", spec.Name), Do: "write pass_fail: false, or compare the number with something"}
 	}
 	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(celCost), cel.MemoryLimit(celMemory),
 		cel.InterruptCheckFrequency(1000))
@@ -60,7 +64,7 @@ func celMetric(spec rung.MetricSpec, place string) (metric, *rung.Error) {
 		return metric{}, &rung.Error{Code: rung.CodeInput, Place: place, Excerpt: spec.Expr,
 			What: fmt.Sprintf("metric %s: the expression cannot run: %s", spec.Name, firstLine(err)), Do: "correct it", Err: err}
 	}
-	e := expression{name: spec.Name, program: program}
+	e := expression{name: spec.Name, program: program, passFail: m.kind == passFail}
 	m.grade = e.grade
 	return m, nil
 }
@@ -139,7 +143,11 @@ func (e expression) eval(vars map[string]any) (v float64, err error) {
 		}
 		return 0, err
 	}
-	return celNumber(out)
+	v, err = celNumber(out)
+	if e.passFail && err == nil && v != 0 && v != 1 {
+		return 0, errors.New("gives a number where pass_fail is set")
+	}
+	return v, err
 }
 
 func celNumber(out ref.Val) (float64, error) {

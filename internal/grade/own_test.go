@@ -29,6 +29,8 @@ func TestExpressions(t *testing.T) {
 		{`output.missing == 1`, true, []string{`{}`}, `{}`, 0, "no such key: missing"},
 		{`output.x / 0.0`, false, []string{`{}`}, `{"x":1.0}`, 0, "a number that is none"},
 		{`output.x`, false, []string{`{}`}, `{"x":"five"}`, 0, "gives a string"},
+		{`output.x`, true, []string{`{}`}, `{"x":0.5}`, 0, "a number where pass_fail is set"},
+		{`output.x`, true, []string{`{}`}, `{"x":true}`, 1, ""},
 		{`output.name.lowerAscii().startsWith("ad")`, true, []string{`{}`}, `{"name":"ADA"}`, 1, ""},
 		{`output.l.all(a, output.l.all(b, output.l.all(c, output.l.all(d, a+b+c+d >= 0.0))))`, true, []string{`{}`},
 			`{"l":[` + strings.Repeat("1,", 99) + `1]}`, 0, "too much work"},
@@ -82,6 +84,7 @@ func TestTaskErrors(t *testing.T) {
 		{"kind", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "python"}), `there is no kind "python"`, "regex, contains or cel"},
 		{"cel name", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: "outputs == 1"}), "undeclared reference to 'outputs'", "input, output and expected"},
 		{"cel syntax", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: "output =="}), "Syntax error", "correct it"},
+		{"cel number", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: "size(output) / 2", PassFail: true}), "gives a number", "pass_fail: false"},
 		{"cel type", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: `"yes"`}), "gives a string", "true or false"},
 	}
 	for _, c := range cases {
