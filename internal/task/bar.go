@@ -214,8 +214,10 @@ func (r *reader) metricSpec(m section, it *node, path string) (rung.MetricSpec, 
 	switch {
 	case taken && spec.Name != spec.Kind:
 		r.fail(m.get("name").at, fmt.Sprintf("%s is the name of a standard metric", spec.Name), "give it another name")
+		return spec, false
 	case !fieldRule.MatchString(spec.Name):
 		r.fail(m.get("name").at, fmt.Sprintf("%q cannot be the name of a metric", spec.Name), "use letters, digits and _, and start with a letter")
+		return spec, false
 	}
 	switch spec.Kind {
 	case "regex":

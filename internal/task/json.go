@@ -3,7 +3,6 @@ package task
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -11,7 +10,7 @@ import (
 
 // toJSON writes a YAML value as compact JSON with the order of its keys kept: the property order of an inline schema is the
 // order in which constrained decoding writes.
-func (n *node) toJSON(b *bytes.Buffer) error {
+func (n *node) toJSON(b *bytes.Buffer) *badNumber {
 	switch n.kind {
 	case listKind:
 		b.WriteByte('[')
@@ -52,7 +51,13 @@ func (n *node) toJSON(b *bytes.Buffer) error {
 	return nil
 }
 
-func (n *node) writeNumber(b *bytes.Buffer) error {
+// badNumber is a number that JSON does not know, such as .inf.
+type badNumber struct {
+	text string
+	at   pos
+}
+
+func (n *node) writeNumber(b *bytes.Buffer) *badNumber {
 	if json.Valid([]byte(n.text)) {
 		b.WriteString(n.text)
 		return nil
@@ -64,11 +69,11 @@ func (n *node) writeNumber(b *bytes.Buffer) error {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return fmt.Errorf("%s is no number that JSON knows", n.text)
+		return &badNumber{n.text, n.at}
 	}
 	raw, err := json.Marshal(f)
 	if err != nil {
-		return fmt.Errorf("%s is no number that JSON knows", n.text)
+		return &badNumber{n.text, n.at}
 	}
 	b.Write(raw)
 	return nil

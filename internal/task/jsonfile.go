@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,13 +34,14 @@ func compactJSON(src *source) (json.RawMessage, *rung.Error) {
 	value, err := dec.ReadValue()
 	if err == nil {
 		value = value.Clone()
+		after := skipToToken(src.text, dec.InputOffset())
 		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
 			var b bytes.Buffer
 			if err := json.Compact(&b, value); err == nil {
 				return b.Bytes(), nil
 			}
 		} else if err == nil {
-			err = errors.New("something follows the JSON value")
+			return nil, src.err(src.offset(after), "not JSON: something follows the JSON value", "keep one value in the file")
 		}
 	}
 	what, at := jsonError(err)
@@ -80,7 +83,8 @@ func checkSchema(raw json.RawMessage) *jsonFault {
 	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(noLoading{})
-	const name = "schema.json"
+	const base = "mem:///" // references to other files must not show where this one lies
+	const name = base + "schema.json"
 	if err = c.AddResource(name, doc); err == nil {
 		_, err = c.Compile(name)
 	}
@@ -104,7 +108,8 @@ func checkSchema(raw json.RawMessage) *jsonFault {
 	if strings.Contains(what, "it refers to ") {
 		what = what[strings.Index(what, "it refers to "):]
 	}
-	return &jsonFault{what: strings.ReplaceAll(what, "file:///", "")}
+	what = strings.ReplaceAll(strings.ReplaceAll(what, name, ""), base, "")
+	return &jsonFault{path: badRef(doc, what, nil), what: what}
 }
 
 // emptySchema refuses a document that is valid as a schema only because it says nothing.
@@ -169,7 +174,7 @@ func normalTools(raw json.RawMessage) (json.RawMessage, *jsonFault) {
 // locate is the place of the value that a path leads to in a JSON source, as far as it goes.
 func locate(src *source, path []string) pos {
 	dec := jsontext.NewDecoder(strings.NewReader(src.text), jsontext.AllowDuplicateNames(true))
-	best, depth := int64(len(src.text)-len(strings.TrimLeft(src.text, " \t\n"))), -1
+	best, depth, key := skipToToken(src.text, 0), -1, false
 	want := ""
 	for _, step := range path {
 		want += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
@@ -183,23 +188,45 @@ func locate(src *source, path []string) pos {
 		if ptr != want && !strings.HasPrefix(want, ptr+"/") {
 			continue
 		}
-		// The token before a value is its key; both have the same pointer, and the later one is the value.
-		if d := strings.Count(ptr, "/"); d > depth || (d == depth && valueFollowsKey(dec)) {
+		// A key and its value have the same pointer: the key comes first, the value is what is wanted.
+		d := strings.Count(ptr, "/")
+		if d > depth || d == depth && key {
+			key = d > depth && justReadKey(dec)
 			depth, best = d, skipToToken(src.text, before)
 		}
 	}
 }
 
-// valueFollowsKey reports whether the token just read is an object's value: an even count of tokens was read in the object.
-func valueFollowsKey(dec *jsontext.Decoder) bool {
+// justReadKey reports whether the last token was the key of an object: an odd number of tokens in it.
+func justReadKey(dec *jsontext.Decoder) bool {
 	kind, n := dec.StackIndex(dec.StackDepth())
-	if n == 0 { // the token opened a composite: look at its parent
-		kind, n = dec.StackIndex(dec.StackDepth() - 1)
-	}
-	return kind == '{' && n%2 == 0 && n > 0
+	return kind == '{' && n%2 == 1
 }
 
 func skipToToken(text string, off int64) int64 {
 	rest := text[off:]
 	return off + int64(len(rest)-len(strings.TrimLeft(rest, " \t\n,:")))
+}
+
+// badRef finds the reference that a schema cannot be compiled for: one that leads out of the document, or the one the
+// compiler's message names.
+func badRef(doc any, message string, path []string) []string {
+	switch v := doc.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"].(string); ok && (!strings.HasPrefix(ref, "#") || len(ref) > 1 && strings.Contains(message, ref[1:])) {
+			return append(path, "$ref")
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if found := badRef(v[key], message, append(path[:len(path):len(path)], key)); found != nil {
+				return found
+			}
+		}
+	case []any:
+		for i, item := range v {
+			if found := badRef(item, message, append(path[:len(path):len(path)], strconv.Itoa(i))); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }

@@ -36,6 +36,8 @@ type node struct {
 	at    pos
 	items []*node
 	pairs []pair
+
+	broken bool // reported already, and not to be read
 }
 
 type pair struct {
@@ -65,6 +67,9 @@ func parse(src *source) (*node, rung.Errors) {
 		}
 		root = b.build(doc.Body, 0)
 	}
+	if b.nodes > maxNodes {
+		return nil, b.errs[len(b.errs)-1:]
+	}
 	return root, b.errs
 }
 
@@ -79,6 +84,8 @@ func syntaxError(src *source, err error) *rung.Error {
 	switch {
 	case strings.Contains(se.Message, "\t") || strings.HasPrefix(strings.TrimLeft(lineOf(src, p), " "), "\t"):
 		what, do = "a tab indents this line, which YAML does not allow", "indent with spaces"
+	case strings.Contains(lineOf(src, p), " !") || strings.Contains(lineOf(src, p), "[!"):
+		do = "put a text that starts with ! in quotes"
 	case strings.Contains(se.Message, "mapping value is not allowed"):
 		do = "put the text in quotes if it holds a colon, and check the indentation"
 	case strings.Contains(se.Message, "reserved character"), strings.Contains(se.Message, "cannot start any token"):
@@ -100,11 +107,15 @@ func lineOf(src *source, p pos) string {
 	return src.lines[p.line-1]
 }
 
-// nesting is an upper bound of the depth of brackets and indentation. The parser recurses, so depth is bounded before it runs.
+// nesting is an upper bound of the depth of brackets and indentation, counted up to the first line that is too deep. The
+// parser recurses, so depth is bounded before it runs. Brackets in text and comments count too: the bound is generous.
 func nesting(src *source) (depth int, at pos) {
 	open := 0
 	for i, line := range src.lines {
 		indent := len(line) - len(strings.TrimLeft(line, " -?"))
+		if indent == 0 && !strings.ContainsAny(line, "[]{}") && strings.TrimSpace(line) != "" {
+			open = 0 // a new top-level key
+		}
 		deepest := 0
 		for _, c := range line {
 			switch c {
@@ -113,18 +124,13 @@ func nesting(src *source) (depth int, at pos) {
 				deepest = max(deepest, open)
 			case ']', '}':
 				open = max(open-1, 0)
-			case '#':
-				// A bracket in a comment or in text may be counted too: the bound is generous.
 			}
 		}
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		if !strings.ContainsAny(line, "[]{}") && indent == 0 {
-			open = 0
-		}
-		if d := max(deepest, indent/2); d > depth {
+		if d := max(deepest, indent/2); d > depth && strings.TrimSpace(line) != "" {
 			depth, at = d, pos{i + 1, 1}
+		}
+		if depth > maxDepth {
+			break
 		}
 	}
 	return depth, at
@@ -157,16 +163,16 @@ func place(n ast.Node) pos {
 
 func (b *builder) fail(n ast.Node, what, do string) *node {
 	b.errs = append(b.errs, b.src.err(place(n), what, do))
-	return &node{kind: nullKind, at: place(n)}
+	return &node{kind: nullKind, at: place(n), broken: true}
 }
 
 func (b *builder) build(n ast.Node, depth int) *node {
 	if b.nodes++; b.nodes > maxNodes || depth > maxDepth {
 		if b.nodes <= maxNodes+1 || depth > maxDepth {
-			b.nodes = maxNodes + 2
+			b.nodes = maxNodes + 2 // ends the building
 			return b.fail(n, fmt.Sprintf("the file unfolds to more than %d values or %d levels", maxNodes, maxDepth), "write it without aliases of aliases")
 		}
-		return &node{kind: nullKind}
+		return &node{kind: nullKind, broken: true}
 	}
 	at := place(n)
 	switch v := n.(type) {
@@ -211,6 +217,7 @@ func (b *builder) mapping(values []*ast.MappingValueNode, at pos, depth int) *no
 	for _, mv := range values {
 		if mv.Key.IsMergeKey() {
 			b.fail(mv.Key, "merge keys (<<) are not supported", "write the keys out")
+			out.broken = true
 			continue
 		}
 		tk := mv.Key.GetToken()
@@ -221,7 +228,7 @@ func (b *builder) mapping(values []*ast.MappingValueNode, at pos, depth int) *no
 		}
 		first[key] = keyAt
 		value := b.build(mv.Value, depth+1)
-		if value.kind == nullKind {
+		if value.kind == nullKind && !value.broken {
 			value.at = keyAt
 		}
 		out.pairs = append(out.pairs, pair{key, keyAt, value})

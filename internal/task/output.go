@@ -111,8 +111,8 @@ func (r *reader) schema(n *node) json.RawMessage {
 // inline is n as JSON.
 func (r *reader) inline(n *node) json.RawMessage {
 	var b bytes.Buffer
-	if err := n.toJSON(&b); err != nil {
-		r.fail(n.at, err.Error(), "write it as JSON would")
+	if bad := n.toJSON(&b); bad != nil {
+		r.fail(bad.at, bad.text+" is no number that JSON knows", "write it as JSON would")
 		return nil
 	}
 	return b.Bytes()

@@ -120,7 +120,7 @@ func join(path, key string) string {
 // get is the value of key, nil when it is absent or null.
 func (s section) get(key string) *node {
 	n := s.values[key]
-	if n == nil || n.kind == nullKind {
+	if n == nil || n.kind == nullKind || n.broken {
 		return nil
 	}
 	return n
@@ -131,7 +131,9 @@ func (s section) need(key, do string) *node {
 	if n := s.get(key); n != nil {
 		return n
 	}
-	if n := s.values[key]; n != nil {
+	if n := s.values[key]; n != nil && n.broken {
+		return nil
+	} else if n != nil {
 		s.r.fail(n.at, join(s.path, key)+" has no value", do)
 		return nil
 	}
@@ -178,6 +180,7 @@ func (b bounds) ok(f float64) bool {
 }
 
 func (b bounds) String() string {
+	high := strconv.FormatFloat(b.high, 'f', -1, 64)
 	what := "a number"
 	if b.whole {
 		what = "a whole number"
@@ -186,11 +189,11 @@ func (b bounds) String() string {
 	case b.above && math.IsInf(b.high, 1):
 		return fmt.Sprintf("%s above %v", what, b.low)
 	case b.above:
-		return fmt.Sprintf("%s above %v and at most %v", what, b.low, b.high)
+		return fmt.Sprintf("%s above %v and at most %s", what, b.low, high)
 	case math.IsInf(b.high, 1):
 		return fmt.Sprintf("%s of at least %v", what, b.low)
 	}
-	return fmt.Sprintf("%s from %v to %v", what, b.low, b.high)
+	return fmt.Sprintf("%s from %v to %s", what, b.low, high)
 }
 
 // number is the value of key, def when it is absent or wrong.
@@ -282,6 +285,7 @@ func (s section) list(key string, single bool, do string) []item {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		s.r.at[at] = it.at
 		switch {
+		case it.broken:
 		case it.kind == numberKind || it.kind == boolKind:
 			s.r.fail(it.at, fmt.Sprintf("%s is %s, not text", at, it.text), fmt.Sprintf("put it in quotes: %q", it.text))
 		case it.kind != stringKind:

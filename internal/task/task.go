@@ -173,7 +173,11 @@ func (r *reader) instructions(s section) string {
 
 // open reads a text file that the task names; a fault is reported at p.
 func (r *reader) open(p pos, name string) *source {
-	src, e := readSource(name, r.abs(name))
+	shown := name // its own faults show the path from where the user stands
+	if !filepath.IsAbs(name) {
+		shown = filepath.Join(filepath.Dir(r.src.name), filepath.FromSlash(name))
+	}
+	src, e := readSource(shown, r.abs(name))
 	if e == nil {
 		return src
 	}
