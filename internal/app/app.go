@@ -160,9 +160,6 @@ func (p *Project) embedder(ref rung.ModelRef) (model.Embedder, error) {
 // Close ends the engine's servers and closes the store.
 func (p *Project) Close() error {
 	var errs []error
-	if p.Door != nil {
-		p.Door.Close()
-	}
 	if p.Engine != nil {
 		errs = append(errs, p.Engine.Close())
 	}

@@ -31,6 +31,7 @@ func (p *Project) Climb(ctx context.Context, all bool, version string) (*rung.Do
 		Alpha: p.Task.Alpha, Weights: p.Task.AlphaWeights, All: all,
 	}
 	s := &steps{Project: p, kit: kit, tallies: make(map[rung.Digest]*grade.Tally)}
+	kit.Observer = s
 	s.start(plan, version)
 	if err := s.freeze(ctx); err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,7 +40,12 @@ func (s *settings) printJSON(v any) error {
 }
 
 // Main runs the command line args (without the program's name) and returns the exit status.
-func Main(ctx context.Context, args []string, streams Streams) int {
+func Main(ctx context.Context, args []string, streams Streams) (status int) {
+	defer func() {
+		if r := recover(); r != nil {
+			status = defect(streams.Err, r)
+		}
+	}()
 	s := &settings{Streams: streams}
 	root := newRootCommand(s)
 	root.SetArgs(args)
@@ -120,6 +127,18 @@ func printError(w io.Writer, err error) {
 			fmt.Fprintln(w, "  "+strings.ReplaceAll(strings.TrimRight(e.Excerpt, "\n"), "\n", "\n  "))
 		}
 	}
+}
+
+// defect says that rung itself is at fault. The stack goes to a file: it helps whoever mends it and nobody else.
+func defect(w io.Writer, cause any) int {
+	where := ""
+	if f, err := os.CreateTemp("", "rung-defect-*.txt"); err == nil {
+		fmt.Fprintf(f, "rung %s\n%v\n\n%s", Version, cause, debug.Stack())
+		where = "; what a maintainer needs is in " + f.Name()
+		_ = f.Close() // the file is a courtesy; the exit status says the rest
+	}
+	fmt.Fprintf(w, "rung: a defect in rung: %v%s. Nothing that was measured is lost: run the command again to go on.\n", cause, where)
+	return exitStatuses[rung.CodeInternal]
 }
 
 // describe gives the errors that cobra makes itself a remedy.
