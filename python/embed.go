@@ -8,3 +8,8 @@ import "embed"
 //
 //go:embed engine/*.py engine/*.lock
 var Engine embed.FS
+
+// Worker holds the training worker's package and its lock file, under rungworker/.
+//
+//go:embed rungworker/*.py rungworker/requirements.lock
+var Worker embed.FS

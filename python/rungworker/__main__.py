@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -33,6 +34,10 @@ def main() -> int:
         return STOPPED
     except JobError as err:
         speaker.say("error", code=err.code, what=err.what, do=err.do, place=err.place)
+        return FAILED
+    except OSError as err:
+        do = "make room on the disk" if err.errno == errno.ENOSPC else "make the directory writable"
+        speaker.say("error", code="store", what=f"cannot be written: {err.strerror or err}", do=do, place=str(err.filename or ""))
         return FAILED
     except Exception as err:  # noqa: BLE001 - told below by what it is, or raised
         if not _out_of_memory(err):

@@ -73,7 +73,6 @@ class Options:
 class Job:
     digest: str
     base: Path
-    base_digest: str
     train: list[Row]
     dev: list[Row]
     grid: list[Params]
@@ -92,7 +91,6 @@ def read_job(path: Path) -> Job:
         job = Job(
             digest=str(raw["digest"]),
             base=Path(raw["base"]),
-            base_digest=str(raw.get("base_digest") or ""),
             train=_rows(raw["train"]),
             dev=_rows(raw["dev"]),
             grid=[_params(p) for p in raw["grid"]],
@@ -150,17 +148,13 @@ class Speaker:
         self._lock = threading.Lock()
 
     def say(self, type_: str, **fields) -> None:
-        line = json.dumps({"v": VERSION, "type": type_} | fields, allow_nan=False, default=_finite)
+        line = json.dumps({"v": VERSION, "type": type_} | fields, allow_nan=False)
         with self._lock:
             self._stream.write(line + "\n")
             self._stream.flush()
 
     def note(self, message: str) -> None:
         self.say("note", message=message)
-
-
-def _finite(value):
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def write_atomic(path: Path, data: bytes) -> None:

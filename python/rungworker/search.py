@@ -57,6 +57,12 @@ class Search:
         (job.dir / "adapters").mkdir(parents=True, exist_ok=True)
 
     def run(self) -> dict:
+        try:
+            return self._run()
+        except Diverged as err:  # while measuring, where no other configuration has been tried yet
+            raise JobError("input", f"{err}, with {label(self.learner.params)}", "check the base model") from err
+
+    def _run(self) -> dict:
         if len(self.job.grid) > 1:
             self._race()
         winner = self._winner()
