@@ -102,6 +102,11 @@ func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closing)
 		<-s.stopped
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, st := range s.stmts {
+			_ = st.Close()
+		}
 		err = s.failed(errors.Join(s.read.Close(), s.write.Close()))
 	})
 	return err

@@ -34,6 +34,14 @@ func (t *tx) stmt(query string) (*sql.Stmt, error) {
 	return st, err
 }
 
+// close ends the statements as well: SQLite keeps a connection open, and its log on disk, while one of them is.
+func (t *tx) close() {
+	for _, st := range t.stmts {
+		_ = st.Close()
+	}
+	_ = t.conn.Close()
+}
+
 func (t *tx) exec(query string, args ...any) error {
 	st, err := t.stmt(query)
 	if err != nil {
@@ -72,7 +80,7 @@ func (s *Store) put(ctx context.Context, do func(*tx) error) error {
 // run is the writer. The queue has no buffer, so what has been sent is in a batch, and nothing is lost on closing.
 func (s *Store) run(t *tx) {
 	defer close(s.stopped)
-	defer t.conn.Close()
+	defer t.close()
 	batch := make([]*write, 0, maxBatch)
 	for {
 		select {
