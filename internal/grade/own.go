@@ -15,43 +15,44 @@ func (g *Grader) addOwn(t *rung.Task, spec rung.MetricSpec) rung.Errors {
 	if spec.Name == "" {
 		spec.Name = spec.Kind
 	}
-	wrong := func(what, do string, err error) rung.Errors {
-		return rung.Errors{{Code: rung.CodeInput, Place: t.File, What: "metric " + spec.Name + ": " + what, Do: do, Err: err}}
-	}
 	_, taken := g.index[spec.Name]
 	_, reserved := standard[spec.Name]
 	if own := spec.Name == "contains" && spec.Kind == "contains"; (taken || reserved) && !own {
-		return wrong("the name is taken", "give it a name of its own", nil)
+		return rung.Errors{ownFault(t, spec, "the name is taken", "give it a name of its own", nil)}
 	}
-	var m metric
+	m, err := g.makeOwn(t, spec)
+	switch {
+	case err != nil:
+		return rung.Errors{err}
+	case taken:
+		g.metrics[g.index[spec.Name]] = m
+	default:
+		g.add(m)
+	}
+	return nil
+}
+
+func ownFault(t *rung.Task, spec rung.MetricSpec, what, do string, err error) *rung.Error {
+	return &rung.Error{Code: rung.CodeInput, Place: t.File, What: "metric " + spec.Name + ": " + what, Do: do, Err: err}
+}
+
+func (g *Grader) makeOwn(t *rung.Task, spec rung.MetricSpec) (metric, *rung.Error) {
 	switch spec.Kind {
 	case "regex":
 		re, err := regexp.Compile(spec.Pattern)
 		if err != nil {
-			return wrong("the pattern is not a regular expression: "+patternFault(err), "correct it (RE2 syntax, no look-ahead)", err)
+			return metric{}, ownFault(t, spec, "the pattern is not a regular expression: "+patternFault(err), "correct it (RE2 syntax, no look-ahead)", err)
 		}
-		m = regexMetric(spec.Name, re)
+		return regexMetric(spec.Name, re), nil
 	case "contains":
 		if len(spec.Phrases) == 0 {
-			m = simple(spec.Name, passFail, containsExpected)(g)
-		} else {
-			m = phraseMetric(spec.Name, spec.Phrases)
+			return simple(spec.Name, passFail, containsExpected)(g), nil
 		}
+		return phraseMetric(spec.Name, spec.Phrases), nil
 	case "cel":
-		made, err := celMetric(spec, t.File)
-		if err != nil {
-			return rung.Errors{err}
-		}
-		m = made
-	default:
-		return wrong(fmt.Sprintf("there is no kind %q", spec.Kind), "use regex, contains or cel", nil)
+		return celMetric(spec, t.File)
 	}
-	if taken {
-		g.metrics[g.index[spec.Name]] = m
-		return nil
-	}
-	g.add(m)
-	return nil
+	return metric{}, ownFault(t, spec, fmt.Sprintf("there is no kind %q", spec.Kind), "use regex, contains or cel", nil)
 }
 
 func patternFault(err error) string {
