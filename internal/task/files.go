@@ -98,7 +98,28 @@ func (r *reader) badGlob(it item) {
 	r.fail(it.at, fmt.Sprintf("%q is not a valid glob", it.text), "close its brackets and braces; * matches within a directory, ** across them")
 }
 
-var errTooMany = errors.New("too many")
+// maxDirectories bounds what a glob may search.
+const maxDirectories = 50_000
+
+var (
+	errTooMany = errors.New("too many files")
+	errTooWide = errors.New("too many directories")
+)
+
+// searched is a file system that ends a search which goes on and on, such as that of /**.
+type searched struct {
+	fs.FS
+	directories int
+}
+
+func (s *searched) ReadDir(name string) ([]fs.DirEntry, error) {
+	if s.directories++; s.directories > maxDirectories {
+		return nil, errTooWide
+	}
+	return fs.ReadDir(s.FS, name)
+}
+
+func (s *searched) Stat(name string) (fs.FileInfo, error) { return fs.Stat(s.FS, name) }
 
 // expand adds the files that a pattern matches to found. Hidden files (.git, .rung) are matched only by name.
 func (r *reader) expand(it item, found map[string]bool) {
@@ -114,7 +135,7 @@ func (r *reader) expand(it item, found map[string]bool) {
 	if !strings.Contains("/"+filepath.ToSlash(it.text), "/.") || strings.HasPrefix(it.text, ".") && !strings.Contains(strings.TrimLeft(it.text, "./"), "/.") {
 		options = append(options, doublestar.WithNoHidden())
 	}
-	err := doublestar.GlobWalk(os.DirFS(base), rest, func(path string, _ fs.DirEntry) error {
+	err := doublestar.GlobWalk(&searched{FS: os.DirFS(base)}, rest, func(path string, _ fs.DirEntry) error {
 		full := filepath.Join(base, filepath.FromSlash(path))
 		if err := readable(full); err != nil {
 			what, do := fileFault(full, err)
@@ -131,6 +152,8 @@ func (r *reader) expand(it item, found map[string]bool) {
 	switch {
 	case errors.Is(err, errTooMany):
 		r.fail(it.at, fmt.Sprintf("%q matches more than %d files", it.text, maxDocuments), "write a narrower pattern")
+	case errors.Is(err, errTooWide):
+		r.fail(it.at, fmt.Sprintf("%q searches more than %d directories", it.text, maxDirectories), "write a narrower pattern")
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		r.fail(it.at, fmt.Sprintf("%q cannot be searched: %v", it.text, err), "give yourself the right to read the directory")
 	case matched == 0 && unreadable == nil:

@@ -310,6 +310,27 @@ func mustWd(t *testing.T) string {
 	return wd
 }
 
+// TestEndlessGlob holds that a pattern over the whole machine ends in a sentence.
+func TestEndlessGlob(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "e.jsonl", "")
+	loop := strings.Repeat("d/", 30)
+	if err := os.MkdirAll(loop, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(mustWd(t), loop+"up"); err != nil {
+		t.Skip("no symbolic links here")
+	}
+	write(t, "t.yaml", "task: a\ninstructions: Sort.\ninput: {text: string}\noutput: {labels: [a, b]}\nexamples: e.jsonl\nbar: {metric: accuracy, at_least: 1}\nmodels: [local/m]\ndocuments: [\"**/*.nothing\"]\n")
+	started := time.Now()
+	if _, err := task.Load("t.yaml"); err == nil || !strings.HasPrefix(err.Error(), "t.yaml:8:13: ") {
+		t.Error(err)
+	}
+	if took := time.Since(started); took > 20*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
 // FuzzLoad holds that no file makes Load panic, and that every error is complete and placed.
 func FuzzLoad(f *testing.F) {
 	for _, dir := range []string{"good", "bad"} {
