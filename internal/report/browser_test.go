@@ -86,6 +86,11 @@ func (b *tab) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// until waits for a condition. It asks by a timer: a browser that draws no frames would not ask at all.
+func until(condition string) chromedp.Action[chromedp.Void] {
+	return chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(30*time.Millisecond))
+}
+
 // text is the text of the first element that fits the selector.
 func (b *tab) text(t *testing.T, selector string) string {
 	t.Helper()
@@ -178,7 +183,7 @@ func (b *tab) filters(t *testing.T, c *reporttest.Climb) {
 	b.choose(t, "kind", "", "change")
 	b.choose(t, "which", "all", "change")
 	b.shows(t, 140, "everything")
-	b.run(t, chromedp.SendKeys(chromedp.CSS("#search"), "u0042"), chromedp.Poll[chromedp.Void](`document.querySelectorAll('#rows tbody tr').length === 1`))
+	b.run(t, chromedp.SendKeys(chromedp.CSS("#search"), "u0042"), until(`document.querySelectorAll('#rows tbody tr').length === 1`))
 	b.shows(t, 1, "search for an id")
 	b.run(t, chromedp.Click(chromedp.CSS(`a[data-kind="wrong value: city"][data-rung=lora]`)))
 	b.shows(t, kind["wrong value: city"], "a number in the table of mistakes")
@@ -201,8 +206,8 @@ func (b *tab) opensCompletion(t *testing.T) {
 	b.choose(t, "which", "all", "change")
 	b.choose(t, "kind", "not_json", "change")
 	b.choose(t, "search", "", "input")
-	b.run(t, chromedp.Poll[chromedp.Void](`document.querySelector('#rows tbody .wrong button')`), chromedp.Focus(chromedp.CSS("#rows tbody .wrong button")),
-		chromedp.KeyEvent("\r"), chromedp.Poll[chromedp.Void](`document.querySelectorAll('#cbody .call').length === 2`))
+	b.run(t, until(`document.querySelector('#rows tbody .wrong button')`), chromedp.Focus(chromedp.CSS("#rows tbody .wrong button")),
+		chromedp.KeyEvent("\r"), until(`document.querySelectorAll('#cbody .call').length === 2`))
 	body := b.text(t, "#cbody")
 	for _, want := range []string{"Call 2 of 2", "Extract the intent and the slots", "That is not JSON", "openai/gpt-4o-mini", "tokens", "latency", "cost"} {
 		if !strings.Contains(body, want) {
@@ -243,7 +248,7 @@ func TestHostileAnswersStayText(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := openTab(t, pageFile(t, reporttest.New(reporttest.Options{Seed: 2, N: 12, Hostile: hostile})))
-			b.run(t, chromedp.Click(chromedp.CSS("#rows tbody .wrong button")), chromedp.Poll[chromedp.Void](`document.querySelectorAll('#cbody .call').length === 2`))
+			b.run(t, chromedp.Click(chromedp.CSS("#rows tbody .wrong button")), until(`document.querySelectorAll('#cbody .call').length === 2`))
 			if n := b.eval(t, `document.querySelectorAll('#rows img, #rows b, #rows script, #cbody img, #cbody b, #cbody script').length`); n != 0 {
 				t.Errorf("%d elements were made of an answer", n)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -161,7 +162,7 @@ func (p plane) draw(f figures) template.HTML {
 		d.line("cap "+t.class, cx-4, y.at(t.score.High), cx+4, y.at(t.score.High))
 		d.dot("point "+t.class, cx, cy, 6)
 	}
-	p.names(d, x, y)
+	p.names(d, x, y, f)
 	return d.svg("plane", p.words(f))
 }
 
@@ -188,56 +189,73 @@ func (p plane) axes(d *drawing, x, y scale, f figures) {
 	}
 	d.text("axistitle", "middle", (planeLeft+planeW-planeRight)/2, planeH-6, title)
 	d.line("bar", planeLeft, y.at(p.bar), planeW-planeRight, y.at(p.bar))
-	d.text("barlabel", "end", planeW-planeRight, y.at(p.bar)-5, "bar "+f.of(p.metric).score(p.bar))
 	if p.limit > 0 && p.limit >= x.low && p.limit <= x.high {
 		d.line("bar", x.at(p.limit), planeTop, x.at(p.limit), planeH-planeB)
 		d.text("barlabel", "end", x.at(p.limit)-4, planeH-planeB-6, "limit "+p.unit(p.limit))
 	}
 }
 
-// names writes each candidate's name beside its dot, on the first side where it touches nothing written before.
-func (p plane) names(d *drawing, x, y scale) {
-	type box struct{ l, t, r, b float64 }
-	var taken []box
+// box is a place on the picture that something takes.
+type box struct{ l, t, r, b float64 }
+
+func (b box) meets(o box) bool { return b.l < o.r && o.l < b.r && b.t < o.b && o.t < b.b }
+
+// place is where a text may stand.
+type place struct {
+	box    box
+	anchor string
+	x, y   float64
+}
+
+// shelf keeps texts from covering dots and each other.
+type shelf struct {
+	d     *drawing
+	taken []box
+}
+
+// put writes s at the first place that is free; where none is, at none.
+func (s *shelf) put(class, text string, places []place) {
+	for _, p := range places {
+		if p.box.l >= planeLeft && p.box.r <= planeW && !slices.ContainsFunc(s.taken, p.box.meets) {
+			s.d.text(class, p.anchor, p.x, p.y, text)
+			s.taken = append(s.taken, p.box)
+			return
+		}
+	}
+}
+
+// names writes the bar's label, and each candidate's name beside its dot.
+func (p plane) names(d *drawing, x, y scale, f figures) {
+	s := &shelf{d: d}
 	for _, t := range p.dots {
 		cx := x.at(t.cost)
-		taken = append(taken, box{cx - 7, y.at(t.score.High), cx + 7, y.at(t.score.Low)})
+		s.taken = append(s.taken, box{cx - 7, min(y.at(t.score.High), y.at(t.score.Value)-7), cx + 7, max(y.at(t.score.Low), y.at(t.score.Value)+7)})
 	}
 	bar := y.at(p.bar)
-	taken = append(taken, box{planeW - planeRight - 60, bar - 16, planeW - planeRight, bar}, box{planeLeft, bar - 1, planeW, bar + 1})
-	free := func(b box) bool {
-		if b.l < planeLeft || b.r > planeW {
-			return false
-		}
-		for _, o := range taken {
-			if b.l < o.r && o.l < b.r && b.t < o.b && o.t < b.b {
-				return false
-			}
-		}
-		return true
+	var places []place
+	for _, dy := range []float64{-5, 13} {
+		places = append(places, place{box{planeW - planeRight - 56, bar + dy - 11, planeW - planeRight, bar + dy + 3}, "end", planeW - planeRight, bar + dy},
+			place{box{planeLeft, bar + dy - 11, planeLeft + 60, bar + dy + 3}, "start", planeLeft + 4, bar + dy})
 	}
+	s.put("barlabel", "bar "+f.of(p.metric).score(p.bar), places)
+	s.taken = append(s.taken, box{planeLeft, bar - 1, planeW, bar + 1})
 	for _, t := range p.dots {
-		cx, cy := x.at(t.cost), y.at(t.score.Value)
-		w := 7.6 * float64(len(t.name))
 		class := "name"
 		if t.bold {
 			class = "name chosen"
 		}
-		for _, dy := range []float64{0, -10, 10, -14, 14, -28, 28, -42, 42} {
-			right := box{cx + 9, cy - 8 + dy, cx + 11 + w, cy + 8 + dy}
-			if free(right) {
-				d.text(class, "start", cx+11, cy+4+dy, t.name)
-				taken = append(taken, right)
-				break
-			}
-			left := box{cx - 11 - w, cy - 8 + dy, cx - 9, cy + 8 + dy}
-			if free(left) {
-				d.text(class, "end", cx-11, cy+4+dy, t.name)
-				taken = append(taken, left)
-				break
-			}
-		}
+		s.put(class, t.name, beside(x.at(t.cost), y.at(t.score.Value), 7.6*float64(len(t.name))))
 	}
+}
+
+// beside are the places for a text of width w about a dot, the nearest first.
+func beside(cx, cy, w float64) []place {
+	var out []place
+	for _, dy := range []float64{0, -10, 10, -14, 14, -28, 28, -42, 42} {
+		out = append(out, place{box{cx + 9, cy - 8 + dy, cx + 11 + w, cy + 8 + dy}, "start", cx + 11, cy + 4 + dy},
+			place{box{cx - 11 - w, cy - 8 + dy, cx - 9, cy + 8 + dy}, "end", cx - 11, cy + 4 + dy})
+	}
+	return out
 }
 
 func (p plane) words(f figures) string {

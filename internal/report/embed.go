@@ -108,7 +108,7 @@ func embed(ctx context.Context, d *Details, src Source, room int) (*embedded, er
 	ix, kept := buildIndex(d)
 	out.leftRows = len(d.Examples) - len(kept)
 	p := packer{src: src, out: out, room: room * 3 / 4, limit: pieceSize}
-	p.room -= len(pack(ix)) + len(ix.Examples)*len(ix.Rungs)*60 // the places of calls, and keys of those left out, come later
+	p.room -= len(pack(ix)) + len(ix.Examples)*len(ix.Rungs)*40 // the places of calls, and keys of those left out, come later
 	for _, wrongOnly := range []bool{true, false} {
 		for r := range d.Ladder {
 			for row, i := range kept {

@@ -40,7 +40,15 @@ const pageHead = `<!doctype html>
 
 // HTML writes the report as one page that needs nothing else: it opens from a file, offline, and asks for no resource.
 func HTML(ctx context.Context, w io.Writer, d *Details, src Source) error {
-	e, err := embed(ctx, d, src, pageLimit-(200<<10)-len(pageStyle)-len(pageScript))
+	return writePage(ctx, w, d, src, pageLimit)
+}
+
+// writtenRoom is what the written part of a page is expected to take, in bytes: its words, tables, pictures and recipes.
+const writtenRoom = 300 << 10
+
+// writePage keeps the page within about limit bytes, by leaving out completions.
+func writePage(ctx context.Context, w io.Writer, d *Details, src Source, limit int) error {
+	e, err := embed(ctx, d, src, limit-writtenRoom)
 	if err != nil {
 		return err
 	}

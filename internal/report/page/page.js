@@ -30,10 +30,11 @@
     if (list.length === 1 && !list[0].p) return text(list[0].t);
     const dl = el('dl', { class: 'fields' });
     for (const f of list) {
-      dl.append(el('dt', {}, f.p || '(whole)'));
-      if (f.m === '–') dl.append(el('dd', { class: 'gone', dir: 'auto' }, 'missing: ', el('s', {}, f.t)));
-      else if (f.m) dl.append(el('dd', { class: 'differs', dir: 'auto', 'data-mark': f.m, title: marks[f.m] }, f.t));
-      else dl.append(el('dd', { class: compared ? 'as' : '', dir: 'auto' }, f.t));
+      let value;
+      if (f.m === '–') value = el('dd', { class: 'gone', dir: 'auto' }, 'missing: ', el('s', {}, f.t));
+      else if (f.m) value = el('dd', { class: 'differs', dir: 'auto', 'data-mark': f.m, title: marks[f.m] }, f.t);
+      else value = el('dd', { class: compared ? 'as' : '', dir: 'auto' }, f.t);
+      dl.append(el('div', {}, el('dt', {}, f.p || '(whole)'), ' ', value));
     }
     return dl;
   };
@@ -111,11 +112,12 @@
     return tr;
   };
 
+  const outcome = (a) => a.right ? (a.value < 1 ? 'enough' : 'right') : a.mistake || 'wrong';
   const answer = (ex, a, r) => {
     const td = el('td', { 'data-label': data.rungs[r].rung });
     if (!a) { td.append(text('not scored', 'as')); return td; }
     td.className = a.right ? 'right' : 'wrong';
-    td.append(el('p', { class: 'answerhead' }, el('span', {}, el('span', { class: 'mark' }, a.right ? '✓' : '✗'), a.right ? ' right' : ' ' + (a.mistake || 'wrong')),
+    td.append(el('p', { class: 'answerhead' }, el('span', {}, el('span', { class: 'mark' }, a.right ? '✓' : '✗'), ' ' + outcome(a)),
       el('span', { class: 'as' }, score(a.value) + (a.repaired ? ', repaired' : ''))));
     td.append(fields(a.fields, true));
     if (a.detail) td.append(text(a.detail, 'caption'));
@@ -152,7 +154,7 @@
 
   const open = async (ex, r) => {
     const a = ex.answers[r], body = $('cbody');
-    $('ctitle').textContent = visible(ex.id + ': ' + data.rungs[r].rung + ', ' + (a.right ? 'right' : a.mistake || 'wrong'));
+    $('ctitle').textContent = visible(ex.id + ': ' + data.rungs[r].rung + ', ' + outcome(a));
     body.replaceChildren();
     if (!(a.calls || []).length) body.append(text('The store has no calls for this answer.'));
     if (a.passages) body.append(el('p', { class: 'caption' }, 'Passages: ' + a.passages.join(', ')));
@@ -187,6 +189,7 @@
     if (typeof DecompressionStream === 'undefined') { $('shown').textContent = 'This browser is too old to unpack the examples. In a terminal: rung diff A B.'; return; }
     data = await unpack('index');
     document.querySelector('#rows thead').append(el('tr', {}, el('th', { scope: 'col' }, 'example'), el('th', { scope: 'col' }, 'expected'), ...data.rungs.map((r) => el('th', { scope: 'col' }, r.rung))));
+    if (data.rungs.length > 3) $('rows').classList.add('many');
     fillFilters();
     $('which').value = 'all';
     wire();

@@ -1,0 +1,4 @@
+package report
+
+// WritePage is HTML with another limit.
+var WritePage = writePage
