@@ -23,7 +23,6 @@ type options struct {
 	python                              string
 	profile                             string
 	withPython                          bool
-	keep                                string
 }
 
 func main() {
@@ -78,7 +77,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		ours = append(ours, res.rate)
-		fmt.Printf("round %d  rung, stored        %6.0f items/s at concurrency %d; again from the store %.0f items/s; %.0f MB resident\n",
+		fmt.Printf("round %d  rung, stored        %6.0f items/s at concurrency %d; again from the store %.0f items/s; at most %.0f MB resident\n",
 			round+1, res.rate, o.concurrency, res.again, res.megabytes)
 	}
 	if o.withPython {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ import (
 
 type result struct {
 	rate, again float64 // items per second: asked, and answered from the store
-	megabytes   float64 // resident at the end
+	megabytes   float64 // resident at most, the benchmark's own part included
 }
 
 // measure asks o.items different questions through the door and stores each answer durably, then asks them all again.
@@ -43,7 +42,7 @@ func measure(ctx context.Context, url, dir string, o options) (result, error) {
 	if c := door.Counts(); c.Made != o.items || c.Cached != o.items {
 		return res, fmt.Errorf("made %d and cached %d calls, not %d each", c.Made, c.Cached, o.items)
 	}
-	res.megabytes = resident()
+	res.megabytes = residentPeak()
 	return res, nil
 }
 
@@ -83,15 +82,14 @@ func median(v []float64) float64 {
 	return s[len(s)/2]
 }
 
-// resident is the memory of this process that is in use now, in MB; 0 where the system does not say.
-func resident() float64 {
-	debug.FreeOSMemory()
+// residentPeak is the most memory that this process has had, in MB; 0 where the system does not say.
+func residentPeak() float64 {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
 	for _, line := range strings.Split(string(b), "\n") {
-		if kb, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 			n, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(kb), " kB"), 64)
 			return n / 1024
 		}

@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/model"
 	"github.com/rung-dev/rung/internal/model/modeltest"
+	"github.com/rung-dev/rung/internal/model/openai"
 )
 
 // Each call costs 100 tokens in and 100 out of gpt-4o-mini.
@@ -136,4 +138,23 @@ func TestLocalModelsCostByTheHour(t *testing.T) {
 			t.Errorf("36 s at $2 an hour cost %g", c.CostUSD)
 		}
 	})
+}
+
+func TestCheckFindsAllThatIsMissing(t *testing.T) {
+	t.Setenv("OPENROUTER_API_KEY", "")
+	d := model.NewDoor(model.Options{Budget: model.NewBudget(1), Provider: func(name string) (model.Provider, error) {
+		return openai.New(openai.Config{Name: name})
+	}})
+	t.Setenv("OPENAI_API_KEY", "k")
+	t.Setenv("OPENAI_BASE_URL", "")
+	t.Setenv("NOBODY_BASE_URL", "")
+	err := d.Check("openai/gpt-4o", "openai/unpriced", "nobody/m")
+	var all rung.Errors
+	if !errors.As(err, &all) || len(all) != 2 || all[0].Code != rung.CodeBudget || all[1].Code != rung.CodeUsage {
+		t.Errorf("got %v", err)
+	}
+	d = model.NewDoor(model.Options{Provider: func(name string) (model.Provider, error) { return openai.New(openai.Config{Name: name}) }})
+	if err := d.Check("openrouter/m"); rung.CodeOf(err) != rung.CodeAuth || !strings.Contains(err.Error(), "OPENROUTER_API_KEY") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -260,14 +260,17 @@ func (d *Door) Can(ref rung.ModelRef) (Can, error) {
 	return l.provider.Can(ref), nil
 }
 
-// Check says before any call is made what would stop the first one: an unknown provider, or a budget that cannot be kept
-// because a model's price is unknown. It makes no call.
+// Check says before any call is made what would stop the first one: an unknown provider, a key that is missing, or a budget
+// that cannot be kept because a model's price is unknown. It makes no call. The error is a rung.Errors.
 func (d *Door) Check(models ...rung.ModelRef) error {
 	var all rung.Errors
 	for _, ref := range models {
 		l, err := d.laneOf(ref)
 		if err == nil {
 			_, err = d.priceOf(l, ref)
+		}
+		if r, ok := l.ready(); err == nil && ok {
+			err = r.Ready(ref)
 		}
 		if err != nil {
 			all = append(all, asError(Request{Model: ref}, err).(*rung.Error))

@@ -65,6 +65,15 @@ func newLane(p Provider, ref rung.ModelRef, limits rung.Limits) *lane {
 	return l
 }
 
+// ready is the lane's provider, if it can say before a call that it lacks something, such as a key.
+func (l *lane) ready() (interface{ Ready(rung.ModelRef) error }, bool) {
+	if l == nil {
+		return nil, false
+	}
+	r, ok := l.provider.(interface{ Ready(rung.ModelRef) error })
+	return r, ok
+}
+
 // admit waits until an attempt may start and takes a slot, which the caller gives back with l.release.
 func (l *lane) admit(ctx context.Context, req Request) error {
 	if err := sleepUntil(ctx, time.Unix(0, l.resume.Load())); err != nil {

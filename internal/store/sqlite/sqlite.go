@@ -61,13 +61,13 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, dirError(path, err)
 	}
-	return openFile(ctx, path)
+	return openFile(ctx, path, busyMillis)
 }
 
-func openFile(ctx context.Context, path string, pragmas ...string) (*Store, error) {
+func openFile(ctx context.Context, path string, busy int, pragmas ...string) (*Store, error) {
 	s := &Store{path: path, queue: make(chan *write), closing: make(chan struct{}), stopped: make(chan struct{}), pack: newPacker(), stmts: map[string]*sql.Stmt{}}
 	var err error
-	s.write, err = sql.Open("sqlite", dsn(path, append([]string{"journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(4000)",
+	s.write, err = sql.Open("sqlite", dsn(path, busy, append([]string{"journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(4000)",
 		"cache_size(-" + itoa(writerCache) + ")"}, pragmas...)...))
 	if err != nil {
 		return nil, s.failed(err)
@@ -76,7 +76,7 @@ func openFile(ctx context.Context, path string, pragmas ...string) (*Store, erro
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
-	s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-"+itoa(readerCache)+")"))
+	s.read, err = sql.Open("sqlite", dsn(path, busy, "query_only(1)", "cache_size(-"+itoa(readerCache)+")"))
 	if err != nil {
 		return nil, errors.Join(s.failed(err), s.write.Close())
 	}
@@ -90,8 +90,8 @@ func openFile(ctx context.Context, path string, pragmas ...string) (*Store, erro
 	return s, nil
 }
 
-func dsn(path string, pragmas ...string) string {
-	q := url.Values{"_pragma": append([]string{"busy_timeout(" + itoa(busyMillis) + ")", "foreign_keys(1)"}, pragmas...), "_txlock": {"immediate"}}
+func dsn(path string, busy int, pragmas ...string) string {
+	q := url.Values{"_pragma": append([]string{"busy_timeout(" + itoa(busy) + ")", "foreign_keys(1)"}, pragmas...), "_txlock": {"immediate"}}
 	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}
 	return u.String()
 }

@@ -246,7 +246,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	// SQLite's own limit on the number of pages is the same error as a disk without space.
-	s, err := openFile(t.Context(), filepath.Join(dir, fileName), "max_page_count(60)")
+	s, err := openFile(t.Context(), filepath.Join(dir, fileName), busyMillis, "max_page_count(60)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestLockedByAnother(t *testing.T) {
 	dir := t.TempDir()
 	other := open(t, dir)
 	defer other.Close()
-	s, err := openFile(t.Context(), filepath.Join(dir, fileName), "busy_timeout(20)") // milliseconds; users wait longer
+	s, err := openFile(t.Context(), filepath.Join(dir, fileName), 20) // milliseconds; users wait longer
 	if err != nil {
 		t.Fatal(err)
 	}
