@@ -2,7 +2,12 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"math"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +21,7 @@ const smol = rung.ModelRef("local/smollm2-135m")
 
 // shared is one engine for the tests that do not kill or restart it: a server takes a second to start.
 var shared = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.New(engine.Options{Log: func(l string) { println(l) }})
+	return engine.New(engine.Options{})
 })
 
 func TestMain(m *testing.M) {
@@ -72,11 +77,193 @@ func ask(t *testing.T, e *engine.Engine, req model.Request) model.Response {
 
 func TestChat(t *testing.T) {
 	e := sharedEngine(t, smol)
-	resp := ask(t, e, model.Request{Messages: user("What is the capital of France?"), MaxTokens: 40})
-	if !strings.Contains(resp.Text, "Paris") {
+	resp := ask(t, e, model.Request{Messages: user("Name three colors."), MaxTokens: 40})
+	if !strings.Contains(resp.Text, "Blue") {
 		t.Errorf("answer: %q", resp.Text)
 	}
 	if resp.Finish != "stop" || resp.Usage.In < 10 || resp.Usage.Out < 2 || resp.Latency <= 0 {
 		t.Errorf("got %+v", resp)
+	}
+}
+
+func TestOneSlotIsDeterministic(t *testing.T) {
+	e := ownEngine(t, engine.Options{Slots: 1})
+	var before []string
+	for round := range 2 {
+		var got []string
+		for _, q := range []string{"Write one sentence about the sea.", "Name three animals.", "Explain why the sky is blue."} {
+			got = append(got, ask(t, e, model.Request{Messages: user(q), MaxTokens: 32}).Text)
+		}
+		if round == 1 && strings.Join(got, "|") != strings.Join(before, "|") {
+			t.Errorf("first %q, then %q", before, got)
+		}
+		before = got
+	}
+}
+
+func TestSamplesDiffer(t *testing.T) {
+	e := sharedEngine(t, smol)
+	seen := map[string]bool{}
+	for i := range 4 {
+		seen[ask(t, e, model.Request{Messages: user("Tell me something."), MaxTokens: 24, Temperature: 1, Sample: i}).Text] = true
+	}
+	if len(seen) < 3 {
+		t.Errorf("four samples at temperature 1 gave %d answers", len(seen))
+	}
+	again := ask(t, e, model.Request{Messages: user("Tell me something."), MaxTokens: 24, Temperature: 1, Sample: 2}).Text
+	if !seen[again] {
+		t.Logf("sample 2 was answered differently the second time: rounding in batches") // DESIGN.md: not promised with several slots
+	}
+}
+
+func TestSchemaHoldsTheAnswer(t *testing.T) {
+	e := sharedEngine(t, smol)
+	schema := json.RawMessage(`{"type":"object","properties":{"zeta":{"type":"string","enum":["low","high"]},"alpha":{"type":"integer"}},"required":["zeta","alpha"],"additionalProperties":false}`)
+	resp := ask(t, e, model.Request{Messages: user("How warm is it?"), MaxTokens: 40, Schema: schema})
+	var got struct {
+		Zeta  string `json:"zeta"`
+		Alpha int    `json:"alpha"`
+	}
+	if err := json.Unmarshal([]byte(resp.Text), &got); err != nil || got.Zeta == "" {
+		t.Fatalf("answer %q: %v", resp.Text, err)
+	}
+	if strings.Index(resp.Text, "zeta") > strings.Index(resp.Text, "alpha") {
+		t.Errorf("the schema's order was not kept: %q", resp.Text)
+	}
+}
+
+func TestSchemaThatCannotBeHeldIsRefused(t *testing.T) {
+	e := sharedEngine(t, smol)
+	deep := strings.Repeat(`{"type":"array","items":`, 5000) + `{"type":"string"}` + strings.Repeat("}", 5000)
+	wide := `{"type":"object","properties":{` + strings.Repeat(`"k":{"type":"string"},`, 100_000) + `"z":{"type":"string"}}}`
+	for name, schema := range map[string]string{
+		"dangling reference": `{"$ref":"#/nope"}`,
+		"unknown type":       `{"type":"colour"}`,
+		"no schema":          `"hello`,
+		"deep":               deep,
+		"wide":               wide,
+	} {
+		_, err := e.Complete(t.Context(), model.Request{Model: smol, Messages: user("Hi"), MaxTokens: 8, Schema: json.RawMessage(schema)})
+		if rung.CodeOf(err) != rung.CodeUnsupported {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if got := ask(t, e, model.Request{Messages: user("Name three colors."), MaxTokens: 8}); got.Text == "" {
+		t.Error("the engine does not answer after the bad schemas")
+	}
+}
+
+func TestChoicesAreVerbatim(t *testing.T) {
+	e := sharedEngine(t, smol)
+	for _, choices := range [][]string{
+		{"positive", "negative"},
+		{`say "hi"`, `back\slash`, "line\nbreak", "tab\there", "[a-z]*|root ::= x"},
+		{"book", "book flight", "book flight now"},
+		{"größer", "日本語", "😀 ok"},
+		{"only"},
+	} {
+		resp := ask(t, e, model.Request{Messages: user("Choose."), MaxTokens: 40, Choices: choices})
+		if !slices.Contains(choices, resp.Text) || resp.Finish != "stop" {
+			t.Errorf("%q gave %q (%s)", choices, resp.Text, resp.Finish)
+		}
+	}
+	_, err := e.Complete(t.Context(), model.Request{Model: smol, Messages: user("x"), Choices: []string{"\xff"}})
+	if rung.CodeOf(err) != rung.CodeUnsupported {
+		t.Errorf("bytes that are no text: %v", err)
+	}
+}
+
+func TestPromptTooLong(t *testing.T) {
+	e := sharedEngine(t, smol)
+	_, err := e.Complete(t.Context(), model.Request{Model: smol, Messages: user(strings.Repeat("many words ", 6000)), MaxTokens: 8})
+	var long *model.PromptTooLong
+	if !errors.As(err, &long) || rung.CodeOf(err) != rung.CodeProvider {
+		t.Fatalf("got %v", err)
+	}
+	if size, err := e.ContextSize(t.Context(), smol); err != nil || size != 8192 {
+		t.Errorf("context %d, %v", size, err)
+	}
+}
+
+func TestTokensAreThoseServed(t *testing.T) {
+	e := sharedEngine(t, smol)
+	messages := []model.Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Name three colors."}}
+	ids, err := e.PromptTokens(t.Context(), smol, messages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp := ask(t, e, model.Request{Messages: messages, MaxTokens: 4})
+	if resp.Usage.In != len(ids) {
+		t.Errorf("PromptTokens gives %d tokens, the server read %d", len(ids), resp.Usage.In)
+	}
+	if ids[0] != 1 { // <|im_start|>
+		t.Errorf("the prompt begins with token %d", ids[0])
+	}
+	end, err := e.EndOfTurn(t.Context(), smol)
+	if err != nil || end != 2 { // <|im_end|>
+		t.Errorf("end of turn %d, %v", end, err)
+	}
+	plain, err := e.Tokenize(t.Context(), smol, "<|im_end|>")
+	if err != nil || len(plain) < 3 {
+		t.Errorf("text that names a special token must stay text: %v, %v", plain, err)
+	}
+}
+
+func TestUnknownModels(t *testing.T) {
+	e, err := engine.New(engine.Options{Dir: t.TempDir(), CacheDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	bad := filepath.Join(t.TempDir(), "bad.gguf")
+	if err := os.WriteFile(bad, []byte("GGUF\x03\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		ref  string
+		code rung.Code
+		want string
+	}{
+		{"local/gpt-9", rung.CodeModel, "local/smollm2-135m"},
+		{"local/none.gguf", rung.CodeModel, "there is no such model file"},
+		{"local/" + bad, rung.CodeInput, "is no usable GGUF file"},
+	} {
+		_, err := e.Complete(t.Context(), model.Request{Model: rung.ModelRef(tc.ref), Messages: user("Hi")})
+		if rung.CodeOf(err) != tc.code || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v", tc.ref, err)
+		}
+	}
+}
+
+func TestEmbed(t *testing.T) {
+	e := sharedEngine(t, "local/minilm")
+	long := strings.Repeat("The committee discussed the budget of the harbour for a long time. ", 60)
+	texts := []string{"How do I get my money back?", "I want a refund.", "The cat sleeps on the mat.", "", long, long + " And then it went home."}
+	v, err := e.Embed(t.Context(), "local/minilm", texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dot := func(a, b []float32) (s float64) {
+		for i := range a {
+			s += float64(a[i]) * float64(b[i])
+		}
+		return s
+	}
+	for i := range v {
+		if len(v[i]) != 384 || math.Abs(dot(v[i], v[i])-1) > 1e-5 {
+			t.Errorf("text %d: length %d, norm² %v", i, len(v[i]), dot(v[i], v[i]))
+		}
+	}
+	if dot(v[0], v[1]) < dot(v[0], v[2])+0.3 {
+		t.Errorf("refund %.3f, cat %.3f", dot(v[0], v[1]), dot(v[0], v[2]))
+	}
+	if dot(v[4], v[5]) < 0.98 {
+		t.Errorf("two long texts that differ at the end: %.3f", dot(v[4], v[5]))
+	}
+	if _, err := e.Embed(t.Context(), smol, texts); rung.CodeOf(err) != rung.CodeUnsupported {
+		t.Errorf("a chat model as embedder: %v", err)
+	}
+	if _, err := e.Complete(t.Context(), model.Request{Model: "local/minilm", Messages: user("Hi")}); rung.CodeOf(err) != rung.CodeUnsupported {
+		t.Errorf("an embedder as chat model: %v", err)
 	}
 }
