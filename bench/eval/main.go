@@ -77,8 +77,8 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		ours = append(ours, res.rate)
-		fmt.Printf("round %d  rung, stored        %6.0f items/s at concurrency %d; again from the store %.0f items/s; at most %.0f MB resident\n",
-			round+1, res.rate, o.concurrency, res.again, res.megabytes)
+		fmt.Printf("round %d  rung, stored        %6.0f items/s at concurrency %d; %.0f µs of processor time each; again from the store %.0f items/s; at most %.0f MB resident\n",
+			round+1, res.rate, o.concurrency, res.cpu, res.again, res.megabytes)
 	}
 	if o.withPython {
 		fmt.Printf("median  rung %.0f, python %.0f, ratio %.2f (%d processors)\n", median(ours), median(theirs), median(ours)/median(theirs), runtime.NumCPU())

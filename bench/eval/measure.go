@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rung-dev/rung"
@@ -19,6 +20,7 @@ import (
 
 type result struct {
 	rate, again float64 // items per second: asked, and answered from the store
+	cpu         float64 // processor time of this process per item asked, in microseconds
 	megabytes   float64 // resident at most, the benchmark's own part included
 }
 
@@ -33,9 +35,11 @@ func measure(ctx context.Context, url, dir string, o options) (result, error) {
 		return openai.New(openai.Config{Name: name, BaseURL: url})
 	}})
 	var res result
+	before := processorTime()
 	if res.rate, err = ask(ctx, door, o); err != nil {
 		return res, err
 	}
+	res.cpu = float64((processorTime() - before).Microseconds()) / float64(o.items)
 	if res.again, err = ask(ctx, door, o); err != nil {
 		return res, err
 	}
@@ -80,6 +84,14 @@ func question(i int) model.Request {
 func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	return s[len(s)/2]
+}
+
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // residentPeak is the most memory that this process has had, in MB; 0 where the system does not say.

@@ -15,9 +15,9 @@ import (
 	"github.com/rung-dev/rung/internal/model"
 )
 
-// The chat call is written on net/http and not on the SDK, which the embeddings use. Building and reading one chat call costs
-// the SDK 52 µs and 206 allocations, and this code 9 µs and 47 (no network in either); an evaluation's own work per item is
-// some 150 µs, so the SDK would take a fifth of its speed.
+// The calls are written on net/http and not on the official SDK. Measured with openai-go v3.96: it adds 23 MB to the binary, 52 µs
+// and 206 allocations to each chat call where this code takes 9 µs and 47 (no network in either; all the rest of an item's
+// evaluation is some 150 µs), and it sends what OPENAI_CUSTOM_HEADERS says to every server that speaks its API.
 
 type chatRequest struct {
 	Model               string          `json:"model"`

@@ -2,10 +2,9 @@ package openai
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
-
-	"github.com/openai/openai-go/v3"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/model"
@@ -22,12 +21,7 @@ func (p *Provider) Embed(ctx context.Context, ref rung.ModelRef, texts []string)
 	out := make([][]float32, 0, len(texts))
 	for start := 0; start < len(texts); start += embedBatch {
 		batch := texts[start:min(start+embedBatch, len(texts))]
-		got, err := p.client.Embeddings.New(ctx, openai.EmbeddingNewParams{Model: ref.Name(), EncodingFormat: openai.EmbeddingNewParamsEncodingFormatFloat,
-			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: batch}})
-		if err != nil {
-			return nil, p.caller(ref).Failure(err)
-		}
-		vectors, err := inOrder(got.Data, len(batch))
+		vectors, err := p.embed(ctx, ref, batch)
 		if err == nil && len(out) > 0 && len(vectors[0]) != len(out[0]) {
 			err = fmt.Errorf("vectors of %d and of %d numbers", len(out[0]), len(vectors[0]))
 		}
@@ -39,12 +33,35 @@ func (p *Provider) Embed(ctx context.Context, ref rung.ModelRef, texts []string)
 	return out, nil
 }
 
+func (p *Provider) embed(ctx context.Context, ref rung.ModelRef, batch []string) ([][]float32, error) {
+	body, err := json.Marshal(map[string]any{"model": ref.Name(), "input": batch, "encoding_format": "float"})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := p.post(ctx, "/embeddings", body)
+	if err != nil {
+		return nil, err
+	}
+	var got struct {
+		Data []embedding `json:"data"`
+	}
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return nil, fmt.Errorf("it holds no embeddings: %w", plainJSONError(err, answer))
+	}
+	return inOrder(got.Data, len(batch))
+}
+
+type embedding struct {
+	Index     int       `json:"index"`
+	Embedding []float64 `json:"embedding"`
+}
+
 // inOrder puts the vectors where their indexes say and scales them to length 1. A server that leaves one out, gives one twice
 // or gives a vector that has no direction is not believed.
-func inOrder(data []openai.Embedding, n int) ([][]float32, error) {
+func inOrder(data []embedding, n int) ([][]float32, error) {
 	out := make([][]float32, n)
 	for _, e := range data {
-		if e.Index < 0 || e.Index >= int64(n) || out[e.Index] != nil {
+		if e.Index < 0 || e.Index >= n || out[e.Index] != nil {
 			return nil, fmt.Errorf("a vector has the index %d among %d texts", e.Index, n)
 		}
 		v, err := unit(e.Embedding)

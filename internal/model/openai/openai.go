@@ -7,9 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/model"
 )
@@ -32,7 +29,6 @@ type Provider struct {
 	noKey   bool
 	http    *http.Client
 	headers http.Header
-	client  openai.Client // for embeddings
 }
 
 const officialURL = "https://api.openai.com/v1"
@@ -81,8 +77,6 @@ func New(c Config) (*Provider, error) {
 	if project := os.Getenv("OPENAI_PROJECT_ID"); p.real && project != "" {
 		p.headers.Set("OpenAI-Project", project)
 	}
-	p.client = openai.NewClient(option.WithBaseURL(p.base+"/"), option.WithAPIKey(key), option.WithMaxRetries(0),
-		option.WithHTTPClient(p.http))
 	return p, nil
 }
 
