@@ -116,6 +116,10 @@ func (im *importer) csvFault(err error) {
 		return
 	}
 	what, do := "not CSV: "+pe.Err.Error(), "correct the row"
+	if pe.StartLine < pe.Line {
+		im.faultAt(fmt.Sprintf("%s:%d", im.name, pe.StartLine), "a quote in this row is not closed where the value ends", `close it; inside a quoted value quotes are doubled ("")`)
+		return
+	}
 	switch {
 	case errors.Is(pe.Err, csv.ErrQuote):
 		what, do = "a quote is not closed, or stands alone", `double the quotes inside a quoted value ("")`

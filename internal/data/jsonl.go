@@ -128,6 +128,10 @@ func (im *importer) jsonArray(ctx context.Context, f *os.File, r *bufio.Reader) 
 		value, err := dec.ReadValue()
 		end := dec.InputOffset()
 		start := end - int64(len(value))
+		if err != nil {
+			rest := raw[end:]
+			start += int64(len(rest) - len(bytes.TrimLeft(rest, " \t\r\n,")))
+		}
 		lines += bytes.Count(raw[counted:start], []byte("\n"))
 		counted, im.line = start, lines
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
@@ -116,10 +117,36 @@ func (im *importer) parquetValue(column string, value any) ([]byte, bool) {
 		}
 		return im.cell(column, text)
 	}
-	raw, err := json.Marshal(value)
+	raw, err := json.Marshal(plain(reflect.ValueOf(value)))
 	if err != nil {
 		im.fault(fmt.Sprintf("the value of %s has no JSON: %v", column, err), "correct it")
 		return nil, false
 	}
 	return raw, true
+}
+
+// plain turns the byte strings inside lists and records into text, which JSON would write in base 64.
+func plain(v reflect.Value) any {
+	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) {
+		v = v.Elem()
+	}
+	switch {
+	case !v.IsValid():
+		return nil
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8:
+		return string(v.Bytes())
+	case v.Kind() == reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = plain(v.Index(i))
+		}
+		return out
+	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
+		out := make(map[string]any, v.Len())
+		for it := v.MapRange(); it.Next(); {
+			out[it.Key().String()] = plain(it.Value())
+		}
+		return out
+	}
+	return v.Interface()
 }

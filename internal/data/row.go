@@ -44,7 +44,8 @@ func (im *importer) row(members []member) {
 	if _, own := im.index["label"]; output == nil && !own {
 		output = im.get(members, "label")
 	}
-	if output == nil {
+	form := im.task.Output.Kind
+	if output == nil || string(output) == "null" && (form == rung.Labels || form == rung.Text) {
 		im.fault("the row has no output", `add the expected answer under "output"`)
 		return
 	}
