@@ -38,8 +38,8 @@ const (
 	fileName = "rung.db"
 	readers  = 4
 	// Pages kept in memory, in KiB: once for the writer, once per reader.
-	writerCache = 8 << 10
-	readerCache = 2 << 10
+	writerCache = 4 << 10
+	readerCache = 1 << 10
 	// How long a write waits for another process that is writing.
 	busyMillis = 15_000
 )
