@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"sync"
 
 	"github.com/rung-dev/rung"
@@ -21,7 +20,7 @@ import (
 type Options struct {
 	CacheDir  string       // of models and scripts; empty: venv.CacheDir
 	Dir       string       // what relative paths of local/PATH.gguf are relative to; empty: the working directory
-	Threads   int          // of one server; 0: the cores of this machine
+	Threads   int          // of one server; 0: as many as the machine has cores for, when the server starts
 	Slots     int          // requests answered at once by one server; 0: DefaultSlots
 	Context   int          // tokens per slot at most; 0: DefaultContext
 	Log       func(string) // one line of progress or of a server's log at a time; may be nil
@@ -58,9 +57,6 @@ func New(opt Options) (*Engine, error) {
 			return nil, err
 		}
 		opt.CacheDir = dir
-	}
-	if opt.Threads <= 0 {
-		opt.Threads = runtime.NumCPU()
 	}
 	if opt.Slots <= 0 {
 		opt.Slots = DefaultSlots

@@ -88,6 +88,9 @@ func (s *server) begin() {
 	spec := s.spec
 	go func() {
 		defer cancel()
+		if spec.Threads <= 0 {
+			spec.Threads = threads(ctx)
+		}
 		p, err := start(ctx, s.backend, spec, s.log)
 		s.mu.Lock()
 		if err != nil {
