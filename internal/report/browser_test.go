@@ -223,9 +223,10 @@ func (b *tab) schemes(t *testing.T) {
 		name   string
 		width  int64
 		scheme string
-	}{{"desk_light", 1280, "light"}, {"desk_dark", 1280, "dark"}, {"phone_light", 390, "light"}, {"phone_dark", 390, "dark"}} {
+		media  string
+	}{{"desk_light", 1280, "light", ""}, {"desk_dark", 1280, "dark", ""}, {"phone_light", 390, "light", ""}, {"phone_dark", 390, "dark", ""}, {"paper", 760, "dark", "print"}} {
 		b.run(t, chromedp.EmulateViewport(s.width, 900))
-		scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}}
+		scheme := emulation.SetEmulatedMediaParams{Media: s.media, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}}
 		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, scheme); err != nil {
 			t.Fatal(err)
 		}

@@ -69,18 +69,20 @@ func cells(r rune) int {
 
 // cut shortens s to n cells, with an ellipsis where something is missing.
 func cut(s string, n int, ellipsis string) string {
-	if columns(s) <= n {
+	if len(fitting(s, n)) == len(s) {
 		return s
 	}
-	room := n - columns(ellipsis)
-	var b strings.Builder
-	for _, r := range s {
-		if room -= cells(r); room < 0 {
-			break
+	return strings.TrimRight(fitting(s, n-columns(ellipsis)), " ") + ellipsis
+}
+
+// fitting is the longest beginning of s that takes at most n cells.
+func fitting(s string, n int) string {
+	for i, r := range s {
+		if n -= cells(r); n < 0 {
+			return s[:i]
 		}
-		b.WriteRune(r)
 	}
-	return strings.TrimRight(b.String(), " ") + ellipsis
+	return s
 }
 
 // wrap breaks s into lines of at most n cells; a word that is longer is broken.
@@ -89,11 +91,10 @@ func wrap(s string, n int) []string {
 	var lines []string
 	line, used := "", 0
 	for _, word := range strings.Fields(s) {
-		for columns(word) > n {
+		for head := fitting(word, n); len(head) < len(word); head = fitting(word, n) {
 			if used > 0 {
 				lines, line, used = append(lines, line), "", 0
 			}
-			head := cut(word, n, "")
 			lines, word = append(lines, head), word[len(head):]
 		}
 		w := columns(word)
