@@ -16,5 +16,7 @@ func commands(s *settings) []*cobra.Command {
 		newRunsCommand(s),
 		newShowCommand(s),
 		newDiffCommand(s),
+		newDoctorCommand(s),
+		newSetupCommand(s),
 	}
 }
