@@ -50,14 +50,16 @@ type Answer struct {
 	Problem  Problem         `json:"problem,omitempty"`
 	Detail   string          `json:"detail,omitempty"` // the validator's or provider's message
 	Repaired bool            `json:"repaired,omitempty"`
-	Passages []Passage       `json:"passages,omitempty"`
-	Cited    []string        `json:"cited,omitempty"` // ids of the passages that the answer cites
-	Calls    []Digest        `json:"calls,omitempty"` // the completions it came from, re-asks included
-	Made     int             `json:"made"`            // calls paid for in this run
-	Cached   int             `json:"cached"`          // calls answered from the store
-	Failed   int             `json:"failed"`          // calls that ended without an answer
-	Retries  int             `json:"retries"`         // transport retries and re-asks
-	Usage    Usage           `json:"usage"`
-	CostUSD  float64         `json:"cost_usd"`
-	Latency  time.Duration   `json:"latency_ns"` // over all its calls
+	// Unsupported: the server refused the request because it cannot hold answers to a schema.
+	Unsupported bool          `json:"unsupported,omitempty"`
+	Passages    []Passage     `json:"passages,omitempty"`
+	Cited       []string      `json:"cited,omitempty"` // ids of the passages that the answer cites
+	Calls       []Digest      `json:"calls,omitempty"` // the completions it came from, re-asks included
+	Made        int           `json:"made"`            // calls paid for in this run
+	Cached      int           `json:"cached"`          // calls answered from the store
+	Failed      int           `json:"failed"`          // calls that ended without an answer
+	Retries     int           `json:"retries"`         // transport retries and re-asks
+	Usage       Usage         `json:"usage"`
+	CostUSD     float64       `json:"cost_usd"`
+	Latency     time.Duration `json:"latency_ns"` // over all its calls
 }

@@ -151,7 +151,7 @@ func (s *steps) stopped(err error) {
 		}
 		done[o.Rung][o.Model] = true
 	}
-	for _, r := range s.Task.Rungs {
+	for _, r := range rung.Ladder {
 		for _, m := range s.Task.Models {
 			if !done[r][m] {
 				s.doc.Rungs = append(s.doc.Rungs, rung.Outcome{Rung: r, Model: m, Status: rung.Skipped, Reason: "not reached: " + err.Error()})

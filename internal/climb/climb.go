@@ -15,7 +15,7 @@ import (
 // Plan is what a climb is to do.
 type Plan struct {
 	Bar     rung.Bar
-	Rungs   []rung.Rung // in ladder order
+	Rungs   []rung.Rung // that may be tried; the others are skipped with that reason
 	Models  []rung.ModelRef
 	Alpha   float64               // error rate of the whole climb
 	Weights map[rung.Rung]float64 // how α is spent; nil: equally
@@ -55,9 +55,12 @@ func (p Plan) attempts(steps Steps) []attempt {
 	var list []attempt
 	var open []int
 	var weights []float64
-	for _, r := range p.Rungs {
+	for _, r := range rung.Ladder {
 		for _, m := range p.Models {
-			a := attempt{rung: r, model: m, why: steps.Inapplicable(r, m)}
+			a := attempt{rung: r, model: m, why: "it was not asked for (rungs in the task file, or --rungs)"}
+			if slices.Contains(p.Rungs, r) {
+				a.why = steps.Inapplicable(r, m)
+			}
 			if a.why == "" {
 				open = append(open, len(list))
 				weights = append(weights, p.weight(r))

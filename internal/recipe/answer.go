@@ -75,6 +75,7 @@ func failed(ans rung.Answer, err error) (rung.Answer, error) {
 	ans.Failed++
 	ans.Detail = err.Error()
 	ans.Problem = model.ProblemOf(err)
+	ans.Unsupported = rung.CodeOf(err) == rung.CodeUnsupported
 	return ans, nil
 }
 

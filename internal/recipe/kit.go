@@ -67,12 +67,13 @@ type Kit struct {
 	Observer  Observer
 	Log       *slog.Logger
 
-	pool        *pool
-	index       *retrieve.Index
-	indexDigest rung.Digest
-	prompts     map[rung.ModelRef]*Built
-	shots       map[rung.ModelRef]*Built
-	rags        map[rung.ModelRef]*Built
+	pool          *pool
+	index         *retrieve.Index
+	indexDigest   rung.Digest
+	unconstrained map[rung.ModelRef]bool // whether a model\'s server refuses schemas
+	prompts       map[rung.ModelRef]*Built
+	shots         map[rung.ModelRef]*Built
+	rags          map[rung.ModelRef]*Built
 }
 
 // Built is what became of building a rung for a model: a candidate, or the reason there is none.
@@ -161,8 +162,41 @@ func (k *Kit) start(ctx context.Context, r rung.Rung, ref rung.ModelRef, t rung.
 			return c, err
 		}
 		c.Weights = digest
+		return c, nil
 	}
-	return c, nil
+	return c, k.probe(ctx, &c)
+}
+
+// probe finds out, once per model, whether a server that nothing is known about holds answers to a schema. It asks the first
+// dev example, which is asked anyway.
+func (k *Kit) probe(ctx context.Context, c *rung.Candidate) error {
+	if !c.Decoding.Constrained || len(k.Building.Dev) == 0 {
+		return nil
+	}
+	refused, known := k.unconstrained[c.Model]
+	if !known {
+		r, err := k.Runner(ctx, *c)
+		if err != nil {
+			return err
+		}
+		ans, err := r.Answer(ctx, k.Building.Dev[0].Input)
+		if err != nil {
+			return err
+		}
+		refused = ans.Unsupported
+		if k.unconstrained == nil {
+			k.unconstrained = make(map[rung.ModelRef]bool)
+		}
+		k.unconstrained[c.Model] = refused
+		if refused {
+			k.Observer.Note(fmt.Sprintf("%s does not hold answers to a schema; they are parsed, validated and asked for again instead.", c.Model))
+		}
+	}
+	if refused {
+		c.Decoding.Constrained = false
+		c.Decoding.MaxTokens = k.maxTokens(c.Model, false)
+	}
+	return nil
 }
 
 // maxTokens bounds an answer: the task's limit, else from the longest train answer at three bytes a token with room to

@@ -41,7 +41,8 @@ func (r *reader) embedder(s section) rung.ModelRef {
 	return rung.ModelRef(name)
 }
 
-// rungs are the rungs to climb, in ladder order: those of the file, or all that apply.
+// rungs are the rungs to climb, in ladder order: those of the file, or all. One that does not apply is skipped in the climb,
+// with its reason in the decision; asked for by name without what it needs, it is a fault.
 func (r *reader) rungs(s section, documents []string) []rung.Rung {
 	n := s.get("rungs")
 	asked := r.rungNames(s)
@@ -50,7 +51,7 @@ func (r *reader) rungs(s section, documents []string) []rung.Rung {
 	for _, level := range rung.Ladder {
 		it, ok := asked[level]
 		switch {
-		case n == nil && (hasDocuments || !level.Retrieves()):
+		case n == nil:
 			out = append(out, level)
 		case ok && level.Retrieves() && !hasDocuments:
 			r.fail(it.at, fmt.Sprintf("the rung %s needs documents", level), "add documents: [PATH], or take it out")
