@@ -58,6 +58,8 @@ type importer struct {
 	before  int                    // rows before the current file
 	scratch []byte
 	cells   []member
+	inner   []member
+	objects objectReader
 
 	out     Imported
 	faults  int

@@ -64,8 +64,8 @@ func (s *shape) add(value []byte) {
 }
 
 func (s *shape) addObject(value []byte) {
-	var im importer
-	members, err := im.members(value, nil)
+	var o objectReader
+	members, err := o.members(value, nil)
 	if err != nil {
 		return
 	}

@@ -75,7 +75,7 @@ func (im *importer) reserve(f *os.File) {
 
 // jsonRow reads one line. row is line without the space around it.
 func (im *importer) jsonRow(row, line []byte) {
-	members, err := im.members(row, im.cells[:0])
+	members, err := im.objects.members(row, im.cells[:0])
 	if err == nil {
 		im.cells = members
 		im.take(members)

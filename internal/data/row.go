@@ -102,11 +102,12 @@ func (im *importer) input(members []member) ([]byte, bool) {
 		return im.fields(members)
 	case nested[0] == '{':
 		im.noteUnknown(members, false)
-		inner, err := im.members(nested, nil)
+		inner, err := im.objects.members(nested, im.inner[:0])
 		if err != nil {
 			im.fault("the input is not JSON: "+err.Error(), "correct it")
 			return nil, false
 		}
+		im.inner = inner
 		for _, m := range inner {
 			if _, ok := im.index[string(m.key)]; !ok {
 				im.unknown["input."+string(m.key)]++
@@ -282,9 +283,21 @@ func (im *importer) identify(e *rung.Example) bool {
 	return true
 }
 
+// objectReader splits objects; the decoder is used again for every row, which spares most allocations.
+type objectReader struct {
+	buf bytes.Buffer
+	dec *jsontext.Decoder
+}
+
 // members splits a JSON object into its keys and values, which point into raw.
-func (im *importer) members(raw []byte, into []member) ([]member, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
+func (o *objectReader) members(raw []byte, into []member) ([]member, error) {
+	o.buf = *bytes.NewBuffer(raw)
+	if o.dec == nil {
+		o.dec = jsontext.NewDecoder(&o.buf)
+	} else {
+		o.dec.Reset(&o.buf)
+	}
+	dec := o.dec
 	if dec.PeekKind() != '{' {
 		if _, err := dec.ReadValue(); err != nil {
 			return nil, err

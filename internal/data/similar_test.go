@@ -22,7 +22,10 @@ func alike(a, b string) bool {
 	if numbers(a) != numbers(b) {
 		return false
 	}
-	x, y := ngrams(a), ngrams(b)
+	return similar(ngrams(a), ngrams(b))
+}
+
+func similar(x, y map[string]bool) bool {
 	common := 0
 	for g := range x {
 		if y[g] {

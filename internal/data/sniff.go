@@ -68,8 +68,8 @@ func (s *sniffer) row(members []member) {
 	}
 	switch input := get("input"); {
 	case len(input) > 0 && input[0] == '{':
-		var im importer
-		if inner, err := im.members(input, nil); err == nil {
+		var o objectReader
+		if inner, err := o.members(input, nil); err == nil {
 			s.fields(inner, nil)
 		}
 	case input != nil:

@@ -22,8 +22,10 @@ type unit struct {
 	split    rung.Split
 }
 
-// few is the number of examples below which a split is hardly worth the name.
-const few = 20
+const (
+	few   = 20  // examples below which a split is hardly worth the name
+	small = 100 // examples below which chance may leave a split nearly empty, so that it is filled up
+)
 
 // splitter assigns units to splits.
 type splitter struct {
@@ -192,15 +194,15 @@ func (s *splitter) carve() {
 	s.notes = append(s.notes, fmt.Sprintf("the files mark no dev examples: %d of the train examples are used as dev", n))
 }
 
-// fill sees that no split is empty or, where the files mark none, has less than half of its share: the units whose positions
-// are nearest move over. That happens with a few dozen examples only. A held-out set that is marked is never touched.
+// fill sees that no split is empty or, in small data whose files mark none, has less than half of its share: the units whose
+// positions are nearest move over. From a hundred examples on nothing moves. A held-out set that is marked is never touched.
 func (s *splitter) fill(marked map[rung.Split]bool) error {
 	if !s.has(rung.HeldoutIs) && !slices.ContainsFunc(s.units, func(u *unit) bool { return u.marked == nil }) {
 		return &rung.Error{Code: rung.CodeInput, Place: s.files(), What: "every example is marked for a split and none for heldout", Do: `mark some as "split": "heldout", or take the marks out`}
 	}
 	for _, split := range []rung.Split{rung.HeldoutIs, rung.Dev, rung.Train} {
 		least := 1
-		if len(marked) == 0 {
+		if len(marked) == 0 && len(s.units) < small {
 			least = max(1, int(s.share(split)*float64(len(s.units))/2))
 		}
 		for s.size(split) < least {
