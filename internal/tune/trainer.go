@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +91,7 @@ func (t *Trainer) Train(ctx context.Context, job Job, progress func(Event)) (Tra
 	if err != nil {
 		return Trained{}, err
 	}
-	if err := job.checkLengths(s); err != nil {
+	if err := job.checkRows(s); err != nil {
 		return Trained{}, err
 	}
 	e := estimate(s, job, availableMemory())
@@ -120,6 +122,9 @@ func (j Job) check() error {
 	if j.Dir == "" {
 		return &rung.Error{Code: rung.CodeInternal, What: "the training job has no directory"}
 	}
+	if err := j.checkSettings(); err != nil {
+		return err
+	}
 	return j.eachRow(func(place string, r Row) error {
 		if len(r.Prompt) == 0 || len(r.Completion) == 0 {
 			return &rung.Error{Code: rung.CodeInput, What: place + " has an empty prompt or completion", Do: "remove the example or fill it in"}
@@ -128,13 +133,36 @@ func (j Job) check() error {
 	})
 }
 
-func (j Job) checkLengths(s shape) error {
+// checkRows refuses rows that the model cannot take, before Python is started.
+func (j Job) checkRows(s shape) error {
 	return j.eachRow(func(place string, r Row) error {
 		if s.context > 0 && int64(r.Len()) > s.context {
 			return &rung.Error{Code: rung.CodeInput, What: fmt.Sprintf("%s has %d tokens; the model's context is %d", place, r.Len(), s.context), Do: "shorten the instructions or the example"}
 		}
+		for _, id := range slices.Concat(r.Prompt, r.Completion) {
+			if id < 0 || int64(id) >= s.vocabulary {
+				return &rung.Error{Code: rung.CodeInput, What: fmt.Sprintf("%s has the token id %d; the model's vocabulary has %d", place, id, s.vocabulary), Do: "make the rows with the tokenizer of the same model"}
+			}
+		}
 		return nil
 	})
+}
+
+// checkSettings refuses configurations that make no sense.
+func (j Job) checkSettings() error {
+	for _, p := range j.Grid {
+		ok := p.Rank > 0 && p.Alpha > 0 && p.Dropout >= 0 && p.Dropout < 1 && p.BatchSize > 0 && len(p.Targets) > 0 &&
+			p.Epochs > 0 && p.LearningRate > 0 && !math.IsInf(p.LearningRate, 0)
+		if !ok {
+			return &rung.Error{Code: rung.CodeInput, What: fmt.Sprintf("the training settings make no sense: %+v", p), Do: "correct them"}
+		}
+		for _, target := range p.Targets {
+			if !slices.Contains(AllLinear, target) {
+				return &rung.Error{Code: rung.CodeInput, What: fmt.Sprintf("%q is no target module", target), Do: "use some of " + strings.Join(AllLinear, ", ")}
+			}
+		}
+	}
+	return nil
 }
 
 func (j Job) eachRow(check func(place string, r Row) error) error {

@@ -114,7 +114,7 @@ func pipes(cmd *exec.Cmd) (io.WriteCloser, io.ReadCloser, io.ReadCloser, error) 
 // environment: no network, no spinning threads that keep a shared machine busy, the worker's files first.
 func (w *worker) environment() []string {
 	return append([]string{
-		"PYTHONPATH=" + w.files, "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "PYTHONSAFEPATH=1",
+		"PYTHONPATH=" + w.files, "PYTHONUNBUFFERED=1", "PYTHONSAFEPATH=1",
 		"HF_HUB_OFFLINE=1", "HF_HUB_DISABLE_TELEMETRY=1", "TOKENIZERS_PARALLELISM=false", "OMP_WAIT_POLICY=passive",
 	}, w.env...)
 }
