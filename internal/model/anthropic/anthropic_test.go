@@ -41,7 +41,7 @@ func TestBaseURLWithVersionAndWithoutKey(t *testing.T) {
 	}
 	defer stop()
 	t.Setenv("ANTHROPIC_API_KEY", "")
-	t.Setenv("ANTHROPIC_BASE_URL", url+"/v1/") // the SDK adds /v1 itself
+	t.Setenv("ANTHROPIC_BASE_URL", url+"/v1/") // people write the version, as other APIs want it
 	p, err := anthropic.New(anthropic.Config{})
 	if err != nil {
 		t.Fatal(err)
