@@ -137,33 +137,42 @@ func sleepUntil(ctx context.Context, at time.Time) error {
 	}
 }
 
-// answer makes attempts until one succeeds, fails for good, or there have been enough.
-func (d *Door) answer(ctx context.Context, l *lane, req Request) (Response, int, error) {
+// answer makes attempts at a completion.
+func (d *Door) answer(ctx context.Context, l *lane, req Request) (resp Response, attempts int, err error) {
+	attempts, err = d.attempts(ctx, l, req, func(ctx context.Context) (err error) {
+		resp, err = l.provider.Complete(ctx, req)
+		return err
+	})
+	return resp, attempts, err
+}
+
+// attempts calls do until it succeeds, fails for good, or has been called often enough. It gives the number of calls.
+func (d *Door) attempts(ctx context.Context, l *lane, req Request, do func(context.Context) error) (int, error) {
 	for n := 1; ; n++ {
 		if err := l.admit(ctx, req); err != nil {
-			return Response{}, n - 1, interrupted(ctx)
+			return n - 1, interrupted(ctx)
 		}
-		resp, err := d.attempt(ctx, l, req)
+		err := d.attempt(ctx, req, do)
 		l.release()
 		if err == nil {
-			return resp, n, nil
+			return n, nil
 		}
 		if ctx.Err() != nil {
-			return Response{}, n, interrupted(ctx)
+			return n, interrupted(ctx)
 		}
 		var t *Transient
 		if !errors.As(err, &t) || n > d.opt.Limits.Retries {
-			return Response{}, n, afterAttempts(asError(req, err), n, "")
+			return n, afterAttempts(asError(req, err), n, "")
 		}
 		if t.RetryAfter > maxRetryAfter {
-			return Response{}, n, afterAttempts(asError(req, err), n, fmt.Sprintf(
+			return n, afterAttempts(asError(req, err), n, fmt.Sprintf(
 				"the server asks to wait %s, longer than the %s that rung waits", t.RetryAfter.Round(time.Second), maxRetryAfter))
 		}
 		if t.RetryAfter > 0 {
 			l.pause(t.RetryAfter)
 		}
 		if err := sleepUntil(ctx, time.Now().Add(max(t.RetryAfter, d.backoff(n)))); err != nil {
-			return Response{}, n, interrupted(ctx)
+			return n, interrupted(ctx)
 		}
 	}
 }
@@ -177,7 +186,7 @@ func (d *Door) backoff(attempt int) time.Duration {
 	return time.Duration(d.opt.Rand() * float64(bound))
 }
 
-func (d *Door) attempt(ctx context.Context, l *lane, req Request) (Response, error) {
+func (d *Door) attempt(ctx context.Context, req Request, do func(context.Context) error) error {
 	limit := req.Timeout
 	if limit <= 0 {
 		limit = d.opt.Limits.Timeout
@@ -187,9 +196,9 @@ func (d *Door) attempt(ctx context.Context, l *lane, req Request) (Response, err
 	}
 	own, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	resp, err := l.provider.Complete(own, req)
+	err := do(own)
 	if err != nil && own.Err() == context.DeadlineExceeded && ctx.Err() == nil {
-		return Response{}, lateError(req, limit, err)
+		return lateError(req, limit, err)
 	}
-	return resp, err
+	return err
 }
