@@ -164,16 +164,17 @@ def answers(accepted: dict, schema: dict, request: str) -> list[dict]:
     An argument that may be left out ("" is among its accepted values) is left out first, unless the request names its value.
     Combinations follow by how many arguments differ from the first one.
     """
-    names = [n for n in schema.get("properties", {}) if n in accepted]  # the schema's order
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    names = [n for n in properties if n in accepted]  # the schema's order
     if len(names) != len(accepted):
         return []
-    choices = [options(accepted[n], schema["properties"][n], request) for n in names]
+    choices = [options(accepted[n], properties[n], n in required, request) for n in names]
     if not all(choices):
         return []
     out = []
     for picks in nearest_first([len(c) for c in choices]):
         call = {n: c[i] for n, c, i in zip(names, choices, picks) if c[i] is not LEFT_OUT}
-        if call not in out:
+        if fits(call, schema) and call not in out:
             out.append(call)
         if len(out) > MAX_ALTERNATIVES:
             break
@@ -183,15 +184,14 @@ def answers(accepted: dict, schema: dict, request: str) -> list[dict]:
 LEFT_OUT = object()
 
 
-def options(accepted: list, schema: dict, request: str) -> list:
+def options(accepted: list, schema: dict, required: bool, request: str) -> list:
     """The values that one argument may have, the likeliest first."""
     values = []
     for a in accepted:
-        if a == "" and not (schema.get("type") == "string" and accepted == [""]):
-            continue
-        values.extend(v for v in concrete(a, schema) if fits(v, schema) and v not in values)
-    if "" not in accepted or accepted == [""]:
-        return values if accepted != [""] else [LEFT_OUT]
+        if a != "":
+            values.extend(v for v in concrete(a, schema) if fits(v, schema) and v not in values)
+    if "" not in accepted or required:
+        return values
     named = [v for v in values if isinstance(v, str) and v.lower() in request.lower()]
     rest = [v for v in values if v not in named]
     return named + [LEFT_OUT] + rest
@@ -221,14 +221,22 @@ def number(v):
     return v
 
 
+KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
+
+
 def fits(v, schema: dict) -> bool:
-    kinds = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
+    """Whether a value keeps to a schema, as far as the schemas of the cases go: types, enums, items and properties."""
     kind = schema.get("type")
-    if kind not in kinds:
-        return True
-    if isinstance(v, bool) != (kind == "boolean"):
+    if kind in KINDS and (not isinstance(v, KINDS[kind]) or isinstance(v, bool) != (kind == "boolean")):
         return False
-    return isinstance(v, kinds[kind]) and ("enum" not in schema or v in schema["enum"])
+    if "enum" in schema and v not in schema["enum"]:
+        return False
+    if isinstance(v, list):
+        return all(fits(x, schema.get("items", {})) for x in v)
+    if isinstance(v, dict):
+        properties = schema.get("properties", {})
+        return all(n in v for n in schema.get("required", [])) and all(fits(x, properties.get(n, {})) for n, x in v.items())
+    return True
 
 
 def nearest_first(sizes: list[int]):

@@ -45,6 +45,10 @@ class Answers(unittest.TestCase):
         self.assertEqual(self.answers("x", place=["A"], unit=["K"]), [])
         self.assertEqual(self.answers("x", place=[3]), [])
 
+    def test_a_required_argument_is_never_left_out(self):
+        self.assertEqual(self.answers("x", place=["A", ""]), [{"place": "A"}])
+        self.assertEqual(self.answers("x", days=[1]), [])  # place is missing
+
     def test_there_are_at_most_sixteen_alternatives_and_they_differ(self):
         many = self.answers("x", place=list("abcdefghi"), days=list(range(1, 10)))
         self.assertEqual(len(many), 1 + prepare.MAX_ALTERNATIVES)
