@@ -63,11 +63,11 @@ func (m *local) load(ctx context.Context, digest rung.Digest) error {
 	if done, err := m.isLoaded(digest); done || err != nil {
 		return err
 	}
-	t, err := m.queue.acquire(ctx, "", true)
+	t, err := m.fleet.queue.acquire(ctx, "", true)
 	if err != nil {
 		return err
 	}
-	defer m.queue.release(t)
+	defer m.fleet.queue.release(t)
 	if done, err := m.isLoaded(digest); done || err != nil { // another request was faster
 		return err
 	}
@@ -97,9 +97,8 @@ func (m *local) restart(ctx context.Context, with []adapter) error {
 	for i, a := range with {
 		paths[i] = a.path
 	}
-	m.server.replace(paths)
-	m.queue.forget()
-	if _, err := m.server.ready(ctx); err != nil {
+	m.fleet.replace(paths)
+	if _, err := m.fleet.first(ctx); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -119,7 +118,7 @@ func (m *local) drop(digest rung.Digest) {
 		paths[i] = m.adapters[i].path
 	}
 	m.mu.Unlock()
-	m.server.replace(paths)
+	m.fleet.replace(paths)
 }
 
 // scales turns on one adapter, or none, of those the server was started with.

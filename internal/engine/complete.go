@@ -39,23 +39,24 @@ func (e *Engine) Complete(ctx context.Context, req model.Request) (model.Respons
 	return resp, wrapContext(ctx, err)
 }
 
-// answer makes attempts until the server lives through one. After a death the request runs alone, so that a request that
-// kills the server is known for certain and takes no other with it a second time.
+// answer makes attempts until the server lives through one. After a death the request runs alone on its server, so that a
+// request that kills it is known for certain and takes no other with it a second time.
 func (m *local) answer(ctx context.Context, req model.Request, grammar string) (model.Response, error) {
 	for attempt := 1; ; attempt++ {
-		t, err := m.queue.acquire(ctx, group(req), attempt > 1)
+		t, err := m.fleet.queue.acquire(ctx, group(req), attempt > 1 && m.fleet.per > 1)
 		if err != nil {
 			return model.Response{}, err
 		}
 		resp, p, err := m.once(ctx, req, grammar, t.slot)
 		died := err != nil && p != nil && ctx.Err() == nil && p.diedSoon()
 		if died {
-			m.queue.forget()
+			m.fleet.lost(t.slot)
 		}
-		m.queue.release(t)
+		m.fleet.queue.release(t)
 		switch {
 		case err == nil:
-			m.server.worked()
+			s, _ := m.fleet.at(t.slot)
+			s.worked()
 			return resp, nil
 		case !died:
 			return model.Response{}, m.explain(err, &req)
@@ -68,7 +69,8 @@ func (m *local) answer(ctx context.Context, req model.Request, grammar string) (
 
 // once sends the request to a slot of the running server.
 func (m *local) once(ctx context.Context, req model.Request, grammar string, slot int) (model.Response, *process, error) {
-	p, err := m.server.ready(ctx)
+	s, slot := m.fleet.at(slot)
+	p, err := s.ready(ctx)
 	if err != nil {
 		return model.Response{}, nil, err
 	}
@@ -91,7 +93,7 @@ func (m *local) once(ctx context.Context, req model.Request, grammar string, slo
 	err = p.client.post(ctx, "/completion", body, &out)
 	took := time.Since(sent)
 	if errors.Is(err, context.DeadlineExceeded) {
-		go m.server.killIfHung(p)
+		go s.killIfHung(p)
 	}
 	if err != nil {
 		return model.Response{}, p, err

@@ -131,7 +131,7 @@ func onlyOneSpace(schema json.RawMessage) json.RawMessage {
 // that it cannot compile in its log alone, and then answers freely. So the schema is tried on one token, followed by a
 // request with a wrong key; the log is in order, and when it shows the wrong key, it would have shown the complaint.
 func (m *local) checkSchema(ctx context.Context, p *process, schema json.RawMessage, slot int) error {
-	if len(schema) == 0 || m.server.backend.checksSchemas() {
+	if len(schema) == 0 || m.fleet.backend().checksSchemas() {
 		return nil
 	}
 	key := rung.DigestBytes(schema)

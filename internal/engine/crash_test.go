@@ -87,7 +87,8 @@ func contains(all []int, pid int) bool {
 
 func TestServerKilledInMidRequest(t *testing.T) {
 	before := children(t, os.Getpid())
-	e := ownEngine(t, engine.Options{Slots: 2})
+	working, log := atWork()
+	e := ownEngine(t, engine.Options{Slots: 2, ServerLog: log})
 	if err := e.Start(t.Context(), smol); err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +100,12 @@ func TestServerKilledInMidRequest(t *testing.T) {
 	done := make(chan result, 2)
 	for range 2 {
 		go func() {
-			resp, err := e.Complete(context.Background(), model.Request{Model: smol, Messages: user("Write a long story about a fox."), MaxTokens: 300})
+			resp, err := e.Complete(context.Background(), model.Request{Model: smol, Messages: user("Write a long story about a fox."), MaxTokens: 120})
 			done <- result{resp, err}
 		}()
 	}
-	busy(t, pid)
+	<-working
+	<-working
 	syscall.Kill(pid, syscall.SIGKILL)
 	for range 2 {
 		r := <-done
@@ -116,26 +118,20 @@ func TestServerKilledInMidRequest(t *testing.T) {
 	}
 }
 
-// busy waits until the process has used some processor time since now: it is at work on the request.
-func busy(t *testing.T, pid int) {
-	t.Helper()
-	start := ticks(pid)
-	eventually(t, "the server to work", func() bool { return ticks(pid) > start+20 })
-}
-
-func ticks(pid int) int {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
+// atWork gives a channel that receives each time a server says that it begins with a request.
+func atWork() (<-chan struct{}, func(string)) {
+	begun := make(chan struct{}, 100)
+	return begun, func(line string) {
+		if strings.Contains(line, "processing task") {
+			begun <- struct{}{}
+		}
 	}
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	user, _ := strconv.Atoi(fields[11])
-	return user
 }
 
 func TestRequestThatKillsTheServerEachTime(t *testing.T) {
 	before := children(t, os.Getpid())
-	e := ownEngine(t, engine.Options{Slots: 2})
+	working, log := atWork()
+	e := ownEngine(t, engine.Options{Slots: 2, ServerLog: log})
 	if err := e.Start(t.Context(), smol); err != nil {
 		t.Fatal(err)
 	}
@@ -146,8 +142,8 @@ func TestRequestThatKillsTheServerEachTime(t *testing.T) {
 	}()
 	killed := before
 	for range 3 {
+		<-working
 		pid := serverOf(t, killed)
-		busy(t, pid)
 		syscall.Kill(pid, syscall.SIGKILL)
 		killed = append(killed, pid)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rung-dev/rung"
 )
 
@@ -13,8 +15,8 @@ const (
 	// window is the number of tokens of a text that the embedder reads at once, its first and last special token included:
 	// what all-MiniLM-L6-v2 was made for. A longer text is cut into windows, and its vector is their mean, weighted by length.
 	window = 256
-	// embedBatch is the number of windows sent at once.
-	embedBatch = 64
+	// embedBatch is the number of texts, and of windows, sent at once: few enough that all servers have work.
+	embedBatch = 16
 )
 
 // Embed turns texts into unit vectors. It is for embedding models: local/minilm, or a GGUF file of that kind.
@@ -26,16 +28,28 @@ func (e *Engine) Embed(ctx context.Context, ref rung.ModelRef, texts []string) (
 	if m.kind != embedder {
 		return nil, &rung.Error{Code: rung.CodeUnsupported, Place: string(ref), What: "this model makes no embeddings", Do: "use local/minilm"}
 	}
-	out := make([][]float32, 0, len(texts))
-	for len(texts) > 0 {
-		n := min(len(texts), embedBatch)
-		vectors, err := asking(ctx, e, ref, func(p *process) ([][]float32, error) { return p.embed(ctx, texts[:n]) })
-		if err != nil {
-			return nil, err
-		}
-		m.server.worked()
-		out = append(out, vectors...)
-		texts = texts[n:]
+	out := make([][]float32, len(texts))
+	work, ctx := errgroup.WithContext(ctx)
+	next := make(chan int, len(texts)/embedBatch+1) // where a batch begins
+	for from := 0; from < len(texts); from += embedBatch {
+		next <- from
+	}
+	close(next)
+	for _, s := range m.fleet.servers {
+		work.Go(func() error {
+			for from := range next {
+				batch := texts[from:min(from+embedBatch, len(texts))]
+				vectors, err := askingServer(ctx, m, s, func(p *process) ([][]float32, error) { return p.embed(ctx, batch) })
+				if err != nil {
+					return err
+				}
+				copy(out[from:], vectors)
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return nil, err
 	}
 	return out, nil
 }

@@ -21,15 +21,13 @@ type Options struct {
 	CacheDir  string       // of models and scripts; empty: venv.CacheDir
 	Dir       string       // what relative paths of local/PATH.gguf are relative to; empty: the working directory
 	Threads   int          // of one server; 0: as many as the machine has cores for, when the server starts
-	Slots     int          // requests answered at once by one server; 0: DefaultSlots
+	Slots     int          // slots of one server per model; 0: several servers or slots, by the model's size and the cores
 	Context   int          // tokens per slot at most; 0: DefaultContext
 	Log       func(string) // one line of progress or of a server's log at a time; may be nil
 	ServerLog func(string) // the servers' own log lines; may be nil
 }
 
 const (
-	// DefaultSlots was measured on two cores (bench/local): more slots read more prompts at once but share the same cores.
-	DefaultSlots = 4
 	// DefaultContext bounds the memory of a slot's cache; a model with a shorter context gets its own.
 	DefaultContext = 8192
 )
@@ -58,9 +56,6 @@ func New(opt Options) (*Engine, error) {
 		}
 		opt.CacheDir = dir
 	}
-	if opt.Slots <= 0 {
-		opt.Slots = DefaultSlots
-	}
 	if opt.Context <= 0 {
 		opt.Context = DefaultContext
 	}
@@ -70,10 +65,13 @@ func New(opt Options) (*Engine, error) {
 	return &Engine{opt: opt, models: map[rung.ModelRef]*local{}}, nil
 }
 
-// Can says what local models are able to do. Concurrency is a multiple of the slots: the scheduler sorts requests by prefix,
-// and can only sort what it has been given.
+// inFlight is how many requests the engine likes to have at once: many more than slots, since the scheduler sorts them by
+// prefix and can only sort what it has been given.
+const inFlight = 32
+
+// Can says what local models are able to do.
 func (e *Engine) Can(ref rung.ModelRef) model.Can {
-	return model.Can{Schema: true, Choices: true, Adapters: true, Concurrency: 8 * e.opt.Slots, Context: e.knownContext(ref)}
+	return model.Can{Schema: true, Choices: true, Adapters: true, Concurrency: inFlight, Context: e.knownContext(ref)}
 }
 
 // BaseURL tells builds of llama.cpp apart: another build rounds differently.
@@ -129,7 +127,7 @@ func (e *Engine) Start(ctx context.Context, ref rung.ModelRef) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.server.ready(ctx)
+	_, err = m.fleet.first(ctx)
 	return wrapContext(ctx, err)
 }
 
@@ -139,7 +137,7 @@ func (e *Engine) ContextSize(ctx context.Context, ref rung.ModelRef) (int, error
 	if err != nil {
 		return 0, err
 	}
-	return m.server.context(), nil
+	return m.fleet.context(), nil
 }
 
 // Close stops all servers. What is in flight fails.
@@ -153,8 +151,8 @@ func (e *Engine) Close() error {
 	for _, m := range models {
 		wg.Go(func() {
 			<-m.opened
-			if m.server != nil {
-				m.server.close()
+			if m.fleet != nil {
+				m.fleet.close()
 			}
 		})
 	}

@@ -15,6 +15,7 @@ const busySample = 250 * time.Millisecond
 // threads is how many threads a server that starts now gets when nobody said: all cores of an idle machine, half of them
 // where others compute too. llama.cpp's threads wait for each other after every matrix, spinning; when one of them is not
 // scheduled, all lose. Measured on two cores with other work: two threads 2 tokens/s, one thread 13 to 49.
+// The servers of one model share what this gives.
 func threads(ctx context.Context) int {
 	cores := runtime.NumCPU()
 	if Busy(ctx) >= 0.5 {

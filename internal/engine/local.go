@@ -20,8 +20,7 @@ type local struct {
 	files  prepared
 	kind   kind
 	info   header
-	server *server
-	queue  *scheduler
+	fleet  *fleet
 
 	mu       sync.Mutex
 	adapters []adapter // in the order of their ids
@@ -89,8 +88,11 @@ func (e *Engine) fill(ctx context.Context, m *local) error {
 	if err := b.install(ctx); err != nil {
 		return err
 	}
-	m.server = &server{name: m.ref, backend: b, log: e.opt.ServerLog, spec: e.spec(m)}
-	m.queue = newScheduler(m.server.spec.Slots)
+	spec, servers, err := e.spec(ctx, m)
+	if err != nil {
+		return err
+	}
+	m.fleet = newFleet(m.ref, b, spec, servers, e.opt.ServerLog)
 	return nil
 }
 
@@ -151,21 +153,26 @@ func (e *Engine) unknown(ref rung.ModelRef) error {
 		Do: "use one of " + strings.Join(have, ", ") + ", or local/PATH.gguf for a file of your own"}
 }
 
-// spec is what the model's server is started with.
-func (e *Engine) spec(m *local) launchSpec {
-	s := launchSpec{Model: m.files.Served, Slots: e.opt.Slots, Threads: e.opt.Threads, Context: e.opt.Context, LoRAs: []string{}}
+// spec is what the model's servers are started with, and how many of them there are.
+func (e *Engine) spec(ctx context.Context, m *local) (spec launchSpec, servers int, err error) {
+	info, err := os.Stat(m.files.Served)
+	if err != nil {
+		return spec, 0, cacheError(m.files.Served, err)
+	}
+	gpu := FindGPU(ctx)
+	servers, slots := shape(e.opt, info.Size(), gpu != "")
+	spec = launchSpec{Model: m.files.Served, Slots: slots, Threads: e.opt.Threads, Context: e.opt.Context, LoRAs: []string{}}
 	if m.info.context > 0 {
-		s.Context = min(s.Context, m.info.context)
+		spec.Context = min(spec.Context, m.info.context)
 	}
-	if m.kind == embedder {
-		// One micro-batch must hold a whole text. Texts wait their turn in the server, so slots beyond a few only cost memory.
-		s.Embedding, s.Batch = true, s.Context
+	if m.kind == embedder { // one micro-batch must hold a whole text
+		spec.Embedding, spec.Batch = true, spec.Context
 	}
-	if gpu := FindGPU(context.Background()); gpu != "" {
+	if gpu != "" {
 		e.opt.Log("putting the model's layers on the GPU: " + gpu)
-		s.GPULayers = 999
+		spec.GPULayers = 999
 	}
-	return s
+	return spec, servers, nil
 }
 
 // knownContext is the context of a model that can be known without preparing it.

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// scheduler gives requests the slots of one server. A slot keeps the state of the prompt it read last, so requests with the
+// scheduler gives requests the slots of one model. A slot keeps the state of the prompt it read last, so requests with the
 // same prefix (the same group) go to one slot, one after another; but no slot stays idle while requests wait, and no group
 // keeps a slot for more than maxRun requests while others wait.
 type scheduler struct {
@@ -73,11 +73,11 @@ func (s *scheduler) release(t *ticket) {
 	s.free(t)
 }
 
-// forget drops what is known of the slots' prompts, after the server was restarted.
-func (s *scheduler) forget() {
+// forget drops what is known of the prompts in the slots from (included) to (excluded), after their server was restarted.
+func (s *scheduler) forget(from, to int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range s.slots {
+	for i := from; i < to; i++ {
 		s.slots[i].group, s.slots[i].run = "", 0
 	}
 }

@@ -23,6 +23,7 @@ type server struct {
 	starting *startup // not nil while a start is under way
 	failures int      // starts that failed and processes that died, since the last answer
 	closed   bool
+	share    int // servers of the fleet, among which the cores are divided
 }
 
 // startup is one start that any number of callers wait for.
@@ -89,9 +90,12 @@ func (s *server) begin() {
 	go func() {
 		defer cancel()
 		if spec.Threads <= 0 {
-			spec.Threads = threads(ctx)
+			spec.Threads = max(1, threads(ctx)/s.share)
 		}
 		p, err := start(ctx, s.backend, spec, s.log)
+		if err != nil && ctx.Err() == nil { // once more: another program may have taken the port, or the memory for a moment
+			p, err = start(ctx, s.backend, spec, s.log)
+		}
 		s.mu.Lock()
 		if err != nil {
 			s.failures++

@@ -41,20 +41,27 @@ func (e *Engine) EndOfTurn(ctx context.Context, ref rung.ModelRef) (int, error) 
 	return end, err
 }
 
-// asking runs ask on the model's server, once more if the server died meanwhile.
+// asking runs ask on the model's first server.
 func asking[T any](ctx context.Context, e *Engine, ref rung.ModelRef, ask func(*process) (T, error)) (T, error) {
-	var none T
 	m, err := e.open(ctx, ref)
 	if err != nil {
+		var none T
 		return none, err
 	}
+	return askingServer(ctx, m, m.fleet.servers[0], ask)
+}
+
+// askingServer runs ask on a server, again if the server died meanwhile.
+func askingServer[T any](ctx context.Context, m *local, s *server, ask func(*process) (T, error)) (T, error) {
+	var none T
 	for attempt := 1; ; attempt++ {
-		p, err := m.server.ready(ctx)
+		p, err := s.ready(ctx)
 		if err != nil {
 			return none, wrapContext(ctx, err)
 		}
 		v, err := ask(p)
 		if err == nil {
+			s.worked()
 			return v, nil
 		}
 		if attempt == attempts || ctx.Err() != nil || !p.diedSoon() {
