@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ func (im *importer) parquet(ctx context.Context, f *os.File) (err error) {
 	info, err := f.Stat()
 	if err != nil {
 		im.faultAt(im.name, "the file cannot be read: "+err.Error(), "check the disk")
+		return nil
+	}
+	if err := checkFooter(f, info.Size()); err != nil {
+		im.faultAt(im.name, "not a Parquet file: "+err.Error(), "write it again, or use JSONL")
 		return nil
 	}
 	file, err := parquet.OpenFile(f, info.Size())
@@ -58,6 +63,28 @@ func (im *importer) parquet(ctx context.Context, f *os.File) (err error) {
 		clear(rows)
 	}
 }
+
+// checkFooter holds the length of the footer, which a file states about itself and the library believes, to the file's own.
+func checkFooter(f io.ReaderAt, size int64) error {
+	const tail = 8 // the length, four bytes little-endian, and the magic
+	if size < tail+4 {
+		return errors.New("it is too short")
+	}
+	var end [tail]byte
+	if _, err := f.ReadAt(end[:], size-tail); err != nil {
+		return err
+	}
+	if magic := string(end[4:]); magic != "PAR1" {
+		return fmt.Errorf("it ends with %q, not with PAR1", magic)
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:4])); n > size-tail-4 || n > maxFooter {
+		return fmt.Errorf("its footer claims a length of %d bytes", n)
+	}
+	return nil
+}
+
+// maxFooter bounds the description of a Parquet file: 64 MiB is that of some hundred thousand column chunks.
+const maxFooter = 64 << 20
 
 func parquetColumns(file *parquet.File) [][]byte {
 	var columns [][]byte
