@@ -22,7 +22,7 @@ test: build
 	$(MAKE) test-python test-go
 
 test-go:
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 20m $(GOTESTFLAGS) ./...
 
 test-python: build
 	scripts/pytest.sh
