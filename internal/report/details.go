@@ -10,6 +10,7 @@ import (
 type Details struct {
 	Doc      *rung.Document
 	Examples []rung.Example
+	Kept     bool     // the examples are stored with their inputs, expected outputs and groups
 	Ladder   []Scored // the scored rungs in ladder order
 }
 
@@ -28,7 +29,7 @@ func Load(ctx context.Context, doc *rung.Document, src Source) (*Details, error)
 	if err != nil {
 		return nil, err
 	}
-	d.Examples = examples
+	d.Examples, d.Kept = examples, len(examples) > 0
 	at := make(map[string]int, len(examples))
 	for i, ex := range examples {
 		at[ex.ID] = i

@@ -132,10 +132,17 @@ func recipeChanges(a, b *rung.Candidate) []RecipeChange {
 	return out
 }
 
-// joined writes the items of a list of plain values as one part.
+// joined writes the items of a list of plain values as one part, and fixed demonstrations by their ids.
 func joined(fs []field) []field {
 	var out []field
 	for _, f := range fs {
+		if strings.HasPrefix(f.Path, "demos.fixed[") {
+			at, isID := strings.CutSuffix(f.Path, "].id")
+			if !isID {
+				continue
+			}
+			f.Path = at + "]"
+		}
 		base, item, ok := strings.Cut(f.Path, "[")
 		if ok && strings.HasSuffix(item, "]") && strings.Count(item, "]") == 1 {
 			if n := len(out); n > 0 && out[n-1].Path == base {
@@ -155,7 +162,10 @@ func (x *Diff) metrics(d *Details, a, b *rung.Outcome) {
 		if !ok {
 			continue
 		}
-		m := MetricChange{Metric: name, A: a.Metrics[name], B: other, Comparison: pairedBy(d, name)}
+		m := MetricChange{Metric: name, A: a.Metrics[name], B: other, Comparison: decidedBy(a, b, name)}
+		if m.Comparison == nil {
+			m.Comparison = pairedBy(d, name)
+		}
 		if name == d.Doc.Bar.Metric {
 			x.Metrics = append([]MetricChange{m}, x.Metrics...)
 		} else {
@@ -164,9 +174,22 @@ func (x *Diff) metrics(d *Details, a, b *rung.Outcome) {
 	}
 }
 
+// decidedBy is the comparison that the climb itself made of the two, nil when it made none.
+func decidedBy(a, b *rung.Outcome, metric string) *rung.Comparison {
+	for _, c := range b.Comparisons {
+		if c.Candidate == a.Candidate && c.Metric == metric {
+			return &c
+		}
+	}
+	return nil
+}
+
 // pairedBy compares the two candidates by one metric, with the tests of STATISTICS.md. Nil when some example lacks a score of
-// its own or the figure is no mean of them, as with BLEU of a corpus or macro F1.
+// its own or the figure is no mean of them, as with BLEU of a corpus or macro F1, or when the examples' groups are unknown.
 func pairedBy(d *Details, metric string) *rung.Comparison {
+	if !d.Kept {
+		return nil
+	}
 	first, okA := ownScores(d.Ladder[0], metric)
 	second, okB := ownScores(d.Ladder[1], metric)
 	if !okA || !okB {
@@ -175,26 +198,23 @@ func pairedBy(d *Details, metric string) *rung.Comparison {
 	clusters := clustersOf(d.Examples)
 	e := stats.MeanDifference(first, second, clusters, stats.Options{Level: d.Doc.Bar.Level, Bounds: boundsOf(first, second), Seed: 1})
 	c := &rung.Comparison{With: d.Ladder[0].Outcome.Rung, Candidate: d.Ladder[0].Outcome.Candidate, Metric: metric, Difference: rung.Interval(e.Interval)}
-	c.P, c.Test = pairedTest(first, second, clusters, e)
+	c.P, c.Test = pairedTest(first, second, clusters)
 	c.PHolm = c.P
 	c.Significant = c.P < 1-d.Doc.Bar.Level
 	c.Practical = c.Difference.Low > d.Doc.Bar.MinGain
 	return c
 }
 
-func pairedTest(first, second []float64, clusters []int, e stats.Estimate) (p float64, test string) {
-	if clusters != nil {
-		if e.SE == 0 {
-			return map[bool]float64{true: 1}[e.Value == 0], "clustered z test"
-		}
-		return math.Erfc(math.Abs(e.Value) / e.SE / math.Sqrt2), "clustered z test"
-	}
+func pairedTest(first, second []float64, clusters []int) (p float64, test string) {
 	differences, passFail := make([]float64, len(first)), true
 	for i := range first {
 		differences[i] = second[i] - first[i]
 		passFail = passFail && isPassFail(first[i]) && isPassFail(second[i])
 	}
-	if passFail {
+	switch {
+	case clusters != nil:
+		return stats.SignFlip(differences, clusters, stats.Resamples, 1), "sign flips by cluster"
+	case passFail:
 		return stats.McNemar(stats.Discordant(first, second)).P, "exact McNemar"
 	}
 	return stats.Wilcoxon(differences).P, "Wilcoxon signed-rank"

@@ -63,12 +63,20 @@ func (p *printer) diffMetrics(x *Diff) {
 			line += "  " + f.change(c.Difference)
 			p.b.WriteString(line + "\n")
 			p.para(strings.Repeat(" ", names+2), strings.Repeat(" ", names+2),
-				fmt.Sprintf("%s, %s, n = %s: %s", f.pvalue(c.P), c.Test, count(c.Difference.N), comparisonWords(*c, x.Bar, p.fig)), dim)
+				fmt.Sprintf("%s%s, %s, n = %s: %s", f.pvalue(c.P), holm(c, f), c.Test, count(c.Difference.N), comparisonWords(*c, x.Bar, p.fig)), dim)
 			continue
 		}
-		p.b.WriteString(line + "\n")
+		p.b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	p.para("", "", fmt.Sprintf("A, B, and the paired difference B - A, with %s intervals. The p-values are for one comparison each.", percent(x.Bar.Level)), dim)
+	p.para("", "", fmt.Sprintf("A, B, and the paired difference B - A, with %s intervals. A p-value is for one comparison, unless Holm's is given.", percent(x.Bar.Level)), dim)
+}
+
+// holm is the adjusted p-value where the climb adjusted it.
+func holm(c *rung.Comparison, f figures) string {
+	if c.PHolm == c.P {
+		return ""
+	}
+	return " (after Holm " + f.pvalue(c.PHolm) + ")"
 }
 
 func (p *printer) diffRecipe(x *Diff) {
@@ -179,7 +187,11 @@ func (p *printer) more(n int) {
 }
 
 func (p *printer) diffExample(e *ExampleChange) {
-	p.para("- ", "  ", e.Example+": "+shorten(Readable(e.Input), textLimit))
+	title := e.Example
+	if len(e.Input) > 0 {
+		title += ": " + shorten(Readable(e.Input), textLimit)
+	}
+	p.para("- ", "  ", title)
 	if len(e.Expected) > 0 {
 		p.para("    expected  ", "              ", shorten(Readable(e.Expected), textLimit), dim)
 	}

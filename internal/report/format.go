@@ -14,16 +14,21 @@ import (
 type figures struct {
 	digits int
 	fine   map[string]bool // metrics that need one digit more
+	large  map[string]bool // metrics on a scale to 100
+	whole  bool            // this metric is one of large
 	ascii  bool
 }
 
 // figuresFor takes two digits, and three for a metric where two would hide on which side of the bar or of a guard it lies.
 func figuresFor(doc *rung.Document, ascii bool) figures {
-	f := figures{digits: 2, fine: map[string]bool{}, ascii: ascii}
+	f := figures{digits: 2, fine: map[string]bool{}, large: map[string]bool{}, ascii: ascii}
 	limits := map[string]float64{}
 	maps.Copy(limits, doc.Bar.Guards)
 	limits[doc.Bar.Metric] = doc.Bar.AtLeast
 	for _, o := range doc.Rungs {
+		for name, m := range o.Metrics {
+			f.large[name] = f.large[name] || m.High > 1.5
+		}
 		for name, limit := range limits {
 			m, ok := o.Metrics[name]
 			if ok && (f.hides(m.Value, limit) || f.hides(m.Low, limit) || f.hides(m.High, limit)) {
@@ -39,6 +44,7 @@ func (f figures) hides(v, limit float64) bool { return v != limit && f.score(v) 
 
 // of is how figures of a metric are written.
 func (f figures) of(metric string) figures {
+	f.whole = f.large[metric]
 	if f.fine[metric] {
 		f.digits = 3
 	}
@@ -50,8 +56,8 @@ func (f figures) score(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return f.none()
 	}
-	if math.Abs(v) > 1.5 {
-		return strconv.FormatFloat(v, 'f', 1, 64)
+	if f.whole || math.Abs(v) > 1.5 {
+		return strconv.FormatFloat(v, 'f', max(f.digits-1, 1), 64)
 	}
 	s := strconv.FormatFloat(v, 'f', max(f.digits, 2), 64)
 	if t := strings.TrimLeft(s, "-0."); t == "" {

@@ -159,7 +159,7 @@ func (m *markdown) comparisons() {
 	if len(v.Comparisons) == 0 {
 		return
 	}
-	m.line("\n## Comparisons\n\nPaired differences in %s on the same examples.\n", name(doc.Bar.Metric))
+	m.line("\n## Comparisons\n\nPaired differences in %s on the same examples, with their %s intervals.\n", name(doc.Bar.Metric), v.DiffLevel)
 	m.table("comparison", "difference", "p", "Holm", "method", "what it shows")
 	for _, c := range v.Comparisons {
 		m.row(c.What, c.Difference, c.P, c.PHolm, md(c.Test)+", n = "+c.N, md(c.Words))

@@ -230,7 +230,9 @@ func verdictColor(v rung.Verdict) string {
 
 func (p *printer) rows() {
 	t := p.measure(p.columns())
-	p.titles(t)
+	if slices.ContainsFunc(t.cells, func(row []string) bool { return row != nil }) {
+		p.titles(t)
+	}
 	for r := range p.doc.Rungs {
 		o := &p.doc.Rungs[r]
 		if t.cells[r] == nil {

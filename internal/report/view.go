@@ -22,7 +22,7 @@ type view struct {
 	Metrics                     metricTable
 	Planes                      []template.HTML
 	Comparisons                 []comparisonRow
-	DiffAxis                    template.HTML
+	DiffLevel                   string
 	Mistakes                    mistakeTable
 	Classes                     *classTable
 	Curves                      []curveView
@@ -266,6 +266,7 @@ func (v *view) comparisons(doc *rung.Document, f figures) {
 	g := f.of(doc.Bar.Metric)
 	for _, o := range doc.Rungs {
 		for _, c := range o.Comparisons {
+			v.DiffLevel = percent(c.Difference.Level)
 			class := "inconclusive"
 			if c.Significant {
 				class = map[bool]string{true: "pass", false: "fail"}[c.Difference.Value > 0]
@@ -332,6 +333,9 @@ func (v *view) leftOut(d *Details, e *embedded) {
 	v.Examples = plural(len(d.Examples)-e.leftRows, "example")
 	if !v.HasExamples {
 		v.LeftOut = append(v.LeftOut, "The store has no scores of this run, so there is nothing to show example by example.")
+	}
+	if v.HasExamples && !d.Kept {
+		v.LeftOut = append(v.LeftOut, "The store has no inputs and expected outputs of this held-out set, only the answers.")
 	}
 	if e.leftRows > 0 {
 		v.LeftOut = append(v.LeftOut, fmt.Sprintf("%s left out to keep the page small, most of them right on every rung. To see all: rung diff A B --all.", examplesWere(e.leftRows)))
