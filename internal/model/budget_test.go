@@ -75,6 +75,20 @@ func TestBudgetIsNeverExceededAndUsedUp(t *testing.T) {
 	})
 }
 
+// Where estimates are far above what calls cost, a call waits for those in flight to settle, and is not refused for them.
+func TestBudgetWaitsForEstimatesToSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(modeltest.Call) modeltest.Reply {
+			return modeltest.Reply{Text: "x", In: 1, Out: 1, Delay: time.Second}
+		})
+		const estimate = (150*.15 + 100*.6) / 1e6 // of one call, at least
+		d := r.door(model.Options{Budget: model.NewBudget(3 * estimate), Limits: rung.Limits{Concurrency: 100}})
+		if answered, refused := r.askMany(d, 40); answered != 40 {
+			t.Errorf("%d answered, %d refused, $%g spent of $%g", answered, refused, d.Counts().SpentUSD, 3*estimate)
+		}
+	})
+}
+
 func TestBudgetThatIsTooSmallForOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, costly)

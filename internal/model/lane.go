@@ -169,9 +169,9 @@ func (d *Door) attempts(ctx context.Context, l *lane, req Request, do func(conte
 				"the server asks to wait %s, longer than the %s that rung waits", t.RetryAfter.Round(time.Second), maxRetryAfter))
 		}
 		if t.RetryAfter > 0 {
-			l.pause(t.RetryAfter)
+			l.pause(t.RetryAfter) // which the next attempt waits for, and all others with it
 		}
-		if err := sleepUntil(ctx, time.Now().Add(max(t.RetryAfter, d.backoff(n)))); err != nil {
+		if err := sleepUntil(ctx, time.Now().Add(d.backoff(n))); err != nil {
 			return n, interrupted(ctx)
 		}
 	}
