@@ -129,3 +129,11 @@ func FuzzTextFromOutside(f *testing.F) {
 		jsonBytes(shown(json.RawMessage(s)))
 	})
 }
+
+func TestConfusions(t *testing.T) {
+	c := &rung.Confusion{Labels: []string{"refund", "lost\x1b card"}, Counts: [][]int{{9, 4, 0}, {1, 7, 5}}}
+	got := confusions(c, 2)
+	if diff := cmp.Diff([]string{`lost\u001b card answered as no label: 5`, `refund answered as lost\u001b card: 4`}, got); diff != "" {
+		t.Error(diff)
+	}
+}
