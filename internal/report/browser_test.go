@@ -40,7 +40,7 @@ func openTab(t *testing.T, file string) *tab {
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 1000))
 	ctx, cancelAll := chromedp.NewExecAllocator(context.Background(), opts...)
 	t.Cleanup(cancelAll)
-	ctx, cancelLimit := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancelLimit := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancelLimit)
 	ctx, cancelTab := chromedp.NewContext(ctx)
 	t.Cleanup(cancelTab)
@@ -88,7 +88,7 @@ func (b *tab) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 
 // until waits for a condition. It asks by a timer: a browser that draws no frames would not ask at all.
 func until(condition string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(30*time.Millisecond))
+	return chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(2*time.Minute))
 }
 
 // text is the text of the first element that fits the selector.
