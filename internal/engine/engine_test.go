@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/engine"
 	"github.com/rung-dev/rung/internal/model"
+	"github.com/rung-dev/rung/python"
 )
 
 const smol = rung.ModelRef("local/smollm2-135m")
@@ -232,6 +234,95 @@ func TestUnknownModels(t *testing.T) {
 		if rung.CodeOf(err) != tc.code || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v", tc.ref, err)
 		}
+	}
+}
+
+// The vectors are those of the reference implementation, which testdata/minilm.json names.
+func TestEmbedEqualsTheReference(t *testing.T) {
+	e := sharedEngine(t, "local/minilm")
+	raw, err := os.ReadFile("testdata/minilm.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reference struct {
+		Items []struct {
+			Text   string    `json:"text"`
+			Vector []float32 `json:"vector"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(raw, &reference); err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, item := range reference.Items {
+		texts = append(texts, item.Text)
+	}
+	got, err := e.Embed(t.Context(), "local/minilm", texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, item := range reference.Items {
+		var cosine float64
+		for j := range item.Vector {
+			cosine += float64(item.Vector[j]) * float64(got[i][j])
+		}
+		if cosine < 0.9999 {
+			t.Errorf("cosine %.6f: %q", cosine, item.Text)
+		}
+	}
+}
+
+// Converting the published file again gives the same bytes: the digest in a candidate means the same elsewhere.
+func TestConversionIsRepeatable(t *testing.T) {
+	e := sharedEngine(t, smol)
+	_, digest, err := e.Weights(t.Context(), smol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := e.BasePath(t.Context(), smol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(t.TempDir(), "again.gguf")
+	script := filepath.Join(t.TempDir(), "requantise.py")
+	source, _ := python.Engine.ReadFile("engine/requantise.py")
+	if err := os.WriteFile(script, source, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(managedPython(t), "-I", script, base, again).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	raw, err := os.ReadFile(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rung.DigestBytes(raw); got != digest {
+		t.Errorf("first %s, then %s", digest.Short(), got.Short())
+	}
+}
+
+// The user's own file is served from where it is, relative to the task.
+func TestOwnFile(t *testing.T) {
+	shared := sharedEngine(t, smol)
+	path, digest, err := shared.Weights(t.Context(), smol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(path, filepath.Join(dir, "mine.gguf")); err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(engine.Options{Dir: dir, Slots: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	resp, err := e.Complete(t.Context(), model.Request{Model: "local/mine.gguf", Messages: user("Name three colors."), MaxTokens: 12})
+	if err != nil || !strings.Contains(resp.Text, "Blue") {
+		t.Errorf("got %q, %v", resp.Text, err)
+	}
+	if _, got, err := e.Weights(t.Context(), "local/mine.gguf"); got != digest || err != nil {
+		t.Errorf("digest %s, %v", got.Short(), err)
 	}
 }
 

@@ -84,11 +84,15 @@ func ask(ctx context.Context, path string) (Python, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	// -I keeps the user's environment and working directory out of it.
-	out, err := exec.CommandContext(ctx, path, "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])").Output()
+	out, err := exec.CommandContext(ctx, path, "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)").Output()
 	if err != nil {
 		return Python{}, 0, err
 	}
-	version := strings.TrimSpace(string(out))
+	version, own, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	version = strings.TrimSpace(version)
+	if own = strings.TrimSpace(own); own != "" { // not a shim that chooses by the working directory
+		path = own
+	}
 	parts := strings.Split(version, ".")
 	if len(parts) != 3 || parts[0] != "3" {
 		return Python{Path: path, Version: version}, 0, nil
