@@ -14,6 +14,7 @@ import (
 	"github.com/rung-dev/rung/internal/climb"
 	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/recipe"
+	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/store"
 )
 
@@ -101,7 +102,10 @@ func (s *steps) note(text string) {
 func (s *steps) freeze(ctx context.Context) error {
 	now := store.Frozen{Task: s.Task.Name, File: s.Task.File, Digest: s.doc.Heldout.Digest, N: s.doc.Heldout.N, At: s.doc.Started}
 	before, err := s.Store.Freeze(ctx, now)
-	if err != nil || before == nil {
+	if err != nil {
+		return err
+	}
+	if err := report.KeepExamples(ctx, s.Store, s.Data.Heldout); err != nil || before == nil {
 		return err
 	}
 	s.note(fmt.Sprintf("The held-out set has changed since %s: it was %s with %d examples and is %s with %d. Earlier scores of this task do not compare with these.",

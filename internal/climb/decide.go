@@ -60,7 +60,7 @@ func (c *climber) gains(o *rung.Outcome) []string {
 
 func (c *climber) gain(cmp rung.Comparison) string {
 	d := cmp.Difference
-	s := fmt.Sprintf("%s %s [%s–%s] (%s %% interval, n=%d), %s, p = %s after Holm",
+	s := fmt.Sprintf("%s %s [%s–%s] (%s %% interval, n=%d), %s, p %s after Holm",
 		cmp.Metric, signed(d.Value), num(d.Low), num(d.High), num(100*d.Level), d.N, cmp.Test, pValue(cmp.PHolm))
 	gain := num(c.plan.Bar.MinGain)
 	switch {
@@ -76,9 +76,9 @@ func (c *climber) gain(cmp rung.Comparison) string {
 
 func pValue(p float64) string {
 	if p < .001 {
-		return "<.001"
+		return "< .001"
 	}
-	return num(p)
+	return "= " + num(p)
 }
 
 func signed(x float64) string {

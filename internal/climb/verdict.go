@@ -92,11 +92,11 @@ func limits(bar rung.Bar, card *rung.Scorecard) []judgement {
 	return out
 }
 
-// figure shows an estimate as people read it: .72 [.63–.80], 99 % interval, n=100.
+// figure shows an estimate as people read it: .72 [.63–.80] (99 % interval, n=100). Its method stands in the scorecard.
 func figure(e stats.Estimate) string { return plain(rung.Interval(e.Interval)) }
 
 func plain(iv rung.Interval) string {
-	return fmt.Sprintf("%s [%s–%s] (%s %% interval, n=%d, %s)", num(iv.Value), num(iv.Low), num(iv.High), num(100*iv.Level), iv.N, iv.Method)
+	return fmt.Sprintf("%s [%s–%s] (%s %% interval, n=%d)", num(iv.Value), num(iv.Low), num(iv.High), num(100*iv.Level), iv.N)
 }
 
 // num shows a figure with as many digits as its size deserves, and no leading zero.

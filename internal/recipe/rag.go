@@ -129,6 +129,9 @@ func (k *Kit) ragOption(ctx context.Context, base *rung.Candidate, index rung.Di
 	c.Rung = rung.RAG
 	c.Retrieval = &rung.Retrieval{Index: index, K: n, Embedder: k.Embedder, Query: demoFields(c), Cite: cite}
 	label := fmt.Sprintf("%d passages", n)
+	if n == 1 {
+		label = "1 passage"
+	}
 	if cite {
 		label += ", cited"
 	}
