@@ -160,13 +160,14 @@ func (r *checkReport) metrics(f *task.File, output *form.Form) (passFail bool) {
 			}
 		}
 	}
+	standard, _ := task.Standard(f.Task.Bar.Metric)
 	if len(r.faults) > before {
-		return false
+		return standard.PassFail
 	}
 	g, err := grade.New(f.Task, output)
 	if err != nil {
 		r.fail(err)
-		return false
+		return standard.PassFail
 	}
 	passFail, _ = g.PassFail(f.Task.Bar.Metric)
 	return passFail
@@ -291,7 +292,7 @@ func labelWarnings(t *rung.Task, d *checkData) []string {
 	if len(unseen) > 0 {
 		out = append(out, "no held-out example has "+labelList(unseen)+": the figures say nothing about it")
 	}
-	if share := float64(most.Heldout) / float64(max(1, d.Heldout)); t.Bar.Metric == "accuracy" && share >= t.Bar.AtLeast {
+	if share := float64(most.Heldout) / float64(max(1, d.Heldout)); t.Bar.Metric == "accuracy" && share >= t.Bar.AtLeast && d.Heldout >= fewForPower {
 		out = append(out, fmt.Sprintf("always answering %q scores %s on the held-out examples, which meets the bar of %s: raise the bar, or use macro_f1", most.Label, fraction(share), fraction(t.Bar.AtLeast)))
 	}
 	return out

@@ -16,6 +16,8 @@ const (
 	planDiscordance = .15
 	planVariance    = 1.0 / 9
 	planPower       = .8
+
+	fewForPower = 10 // examples below which the normal approximation of the power says nothing
 )
 
 // checkPower says what the held-out examples are enough for. Differences and half-widths are in the metric's unit.
@@ -38,11 +40,12 @@ type checkPower struct {
 }
 
 func powerOf(t *rung.Task, d *checkData, passFail bool) *checkPower {
-	p := &checkPower{N: d.Clusters, Alpha: t.Alpha, Rungs: max(1, len(t.Rungs)), Power: planPower, MinGain: t.Bar.MinGain, PassFail: passFail, unit: 1}
+	rungs := applicable(t)
+	p := &checkPower{N: d.Clusters, Alpha: t.Alpha, Rungs: max(1, len(rungs)), Power: planPower, MinGain: t.Bar.MinGain, PassFail: passFail, unit: 1}
 	if m, ok := task.Standard(t.Bar.Metric); ok {
 		p.unit = m.Max
 	}
-	a := smallestShare(t, p.Rungs)
+	a := smallestShare(t, rungs)
 	p.Level = 1 - a
 	gain := p.MinGain / p.unit
 	if passFail {
@@ -59,22 +62,37 @@ func powerOf(t *rung.Task, d *checkData, passFail bool) *checkPower {
 			p.NeededN = stats.SampleSize(noise, gain, a, planPower)
 		}
 	}
+	if p.N < fewForPower {
+		p.Detectable = p.unit
+	}
 	p.Detectable = min(p.Detectable, p.unit)
 	p.NeededAll = int(math.Ceil(float64(p.NeededN) / t.Split.Heldout))
 	p.atBar(t.Bar.AtLeast / p.unit)
 	return p
 }
 
-// smallestShare is the error rate of the rung that gets the least of alpha.
-func smallestShare(t *rung.Task, rungs int) float64 {
-	var weights []float64
+// applicable are the rungs that the climb will not skip for want of documents. Those that need what is not installed are
+// rung doctor's business.
+func applicable(t *rung.Task) []rung.Rung {
+	var out []rung.Rung
 	for _, level := range t.Rungs {
+		if len(t.Documents) > 0 || !level.Retrieves() {
+			out = append(out, level)
+		}
+	}
+	return out
+}
+
+// smallestShare is the error rate of the rung that gets the least of alpha.
+func smallestShare(t *rung.Task, rungs []rung.Rung) float64 {
+	var weights []float64
+	for _, level := range rungs {
 		if t.AlphaWeights != nil {
 			weights = append(weights, t.AlphaWeights[level])
 		}
 	}
 	least := t.Alpha
-	for _, a := range stats.Spend(t.Alpha, rungs, weights) {
+	for _, a := range stats.Spend(t.Alpha, max(1, len(rungs)), weights) {
 		if a > 0 {
 			least = min(least, a)
 		}

@@ -21,7 +21,12 @@ func (r *checkReport) print(w io.Writer) {
 	row(w, "output", outputLine(t))
 	row(w, "bar", barLine(t))
 	row(w, "models", joined(t.Models))
-	row(w, "rungs", joined(t.Rungs))
+	rungs := applicable(t)
+	line := joined(rungs)
+	if len(rungs) < len(t.Rungs) {
+		line += "; those that retrieve need documents"
+	}
+	row(w, "rungs", line)
 	if r.Data != nil {
 		r.printData(w)
 	}
@@ -154,6 +159,9 @@ func printLabels(w io.Writer, labels []data.LabelCount) {
 			break
 		}
 		fmt.Fprintf(w, "  %s %6d %6d %7d\n", pad(l.Label, width), l.Train, l.Dev, l.Heldout)
+	}
+	if all < fewForPower {
+		return
 	}
 	fmt.Fprintf(w, "  always answering %q would score an accuracy of %s\n", most.Label, fraction(float64(most.Heldout)/float64(max(1, all))))
 }
