@@ -121,14 +121,13 @@ func (e *Engine) BasePath(ctx context.Context, ref rung.ModelRef) (string, error
 	return m.files.Base, nil
 }
 
-// Start makes the model answer at once: files, environment and server. Everything else does it when it needs to.
+// Start makes the model answer at once: files, environment and all its servers. Everything else does it when it needs to.
 func (e *Engine) Start(ctx context.Context, ref rung.ModelRef) error {
 	m, err := e.open(ctx, ref)
 	if err != nil {
 		return err
 	}
-	_, err = m.fleet.first(ctx)
-	return wrapContext(ctx, err)
+	return wrapContext(ctx, m.fleet.start(ctx))
 }
 
 // ContextSize is the number of tokens that a prompt and its answer may have together.

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rung-dev/rung"
 )
 
@@ -68,6 +70,18 @@ func (f *fleet) replace(loras []string) {
 
 // first starts a server if none runs yet, and returns it.
 func (f *fleet) first(ctx context.Context) (*process, error) { return f.servers[0].ready(ctx) }
+
+// start starts all servers.
+func (f *fleet) start(ctx context.Context) error {
+	work, ctx := errgroup.WithContext(ctx)
+	for _, s := range f.servers {
+		work.Go(func() error {
+			_, err := s.ready(ctx)
+			return err
+		})
+	}
+	return work.Wait()
+}
 
 // backend is what all servers of the fleet run on.
 func (f *fleet) backend() backend { return f.servers[0].backend }
