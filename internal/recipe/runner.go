@@ -128,8 +128,10 @@ func (r *Runner) Messages(ctx context.Context, input json.RawMessage) ([]model.M
 	return append(msgs, model.Message{Role: "user", Content: user}), passages, err
 }
 
+// appendDemo adds a demonstration as a turn of its own. Tool definitions that come with the input are left out: they are
+// most of its length, and those of another request say nothing about this one.
 func (r *Runner) appendDemo(msgs []model.Message, d rung.Demo) ([]model.Message, error) {
-	in, err := inputText(r.cand.Input, d.Input)
+	in, err := inputText(withoutTools(r.cand), d.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -181,13 +183,25 @@ func (r *Runner) demos(ctx context.Context, input json.RawMessage) ([]rung.Demo,
 	return out, nil
 }
 
+// withoutTools are the input fields but the one that brings tool definitions.
+func withoutTools(c rung.Candidate) []rung.Field {
+	if c.Output.ToolsFrom == "" {
+		return c.Input
+	}
+	var fields []rung.Field
+	for _, f := range c.Input {
+		if f.Name != c.Output.ToolsFrom {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
 // demoFields are the fields by which inputs are compared: all but tool definitions, which would drown the request.
 func demoFields(c rung.Candidate) []string {
 	var names []string
-	for _, f := range c.Input {
-		if f.Name != c.Output.ToolsFrom {
-			names = append(names, f.Name)
-		}
+	for _, f := range withoutTools(c) {
+		names = append(names, f.Name)
 	}
 	return names
 }
