@@ -303,6 +303,9 @@ func TestPriceFile(t *testing.T) {
 	if got := p.Of("openai/gpt-4o-2024-08-06", "https://x"); got.In != 2.5 || got.Source == "" {
 		t.Errorf("a dated model's price: %+v", got)
 	}
+	if got := p.Of("openai/gpt-4o-2024-05-13", "https://x"); got.In != 5 {
+		t.Errorf("a dated model that has its own price: %+v", got)
+	}
 	for _, base := range []string{"", "http://localhost:1", "http://127.0.0.1:9/v1", "http://192.168.1.2/v1", "http://[::1]:80/v1"} {
 		if got := p.Of("acme/unlisted", base); got.PerHour != .5 || got.Unknown {
 			t.Errorf("a model at %q: %+v", base, got)

@@ -15,9 +15,9 @@ import (
 	"github.com/rung-dev/rung/internal/model"
 )
 
-// The calls are written on net/http and not on the official SDK. Measured with openai-go v3.96: it adds 23 MB to the binary, 52 µs
-// and 206 allocations to each chat call where this code takes 9 µs and 47 (no network in either; all the rest of an item's
-// evaluation is some 150 µs), and it sends what OPENAI_CUSTOM_HEADERS says to every server that speaks its API.
+// The calls are written on net/http and not on the official SDK. Measured with openai-go v3.96 and no network: a chat call costs
+// the SDK 206 allocations and 22.6 kB, this code 38 and 3.6 kB (BenchmarkChat); a prototype of this code took 9 µs where the SDK
+// took 52. The SDK adds 23 MB to an unstripped binary, and sends what OPENAI_CUSTOM_HEADERS says to every server of its API.
 
 type chatRequest struct {
 	Model               string          `json:"model"`
