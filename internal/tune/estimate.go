@@ -149,10 +149,11 @@ func estimate(s shape, job Job, available int64) Estimate {
 		batch = max(batch, p.BatchSize)
 		adapters = max(adapters, adapterWeights(s, p)*4*4)
 	}
-	weights := s.parameters*4 + s.parameters*2 // float32 while loading, then the training type
+	wide := trainingBytes()
+	weights := s.parameters * (4 + wide) // float32 while it is dequantised, then the training type
 	head := 3 * headRows * s.vocabulary * 4
 	fixed := runtimeBytes + weights + adapters + head
-	perRow := func(positions int64) int64 { return positions * s.activationBytes(positions) }
+	perRow := func(positions int64) int64 { return positions * s.activationBytes(positions, wide) }
 	want := min(int64(longest)*int64(batch), defaultPositions)
 	e := Estimate{AvailableBytes: available, maxPositions: defaultPositions}
 	e.PeakBytes = fixed + int64(batch)*perRow(int64(longest))
@@ -169,10 +170,11 @@ func estimate(s shape, job Job, available int64) Estimate {
 	return e
 }
 
-// activationBytes is what one position keeps for the backward, in bytes, in a row of so many positions.
-func (s *shape) activationBytes(length int64) int64 {
-	perLayer := 12*s.hidden + 3*(s.heads+2*s.kv)*s.headSize + 6*s.inner + 5*s.heads*length
-	return s.layers * perLayer * 4
+// activationBytes is what one position keeps for the backward in a row of so many positions, in bytes, on the plain path: the
+// residual stream, the norms and the adapters' inputs, the projections, the gated activation, and the attention weights.
+func (s *shape) activationBytes(length, wide int64) int64 {
+	perLayer := 12*s.hidden + 3*(s.heads+2*s.kv)*s.headSize + 6*s.inner
+	return s.layers * (perLayer*(wide+1) + 5*wide*s.heads*length)
 }
 
 func adapterWeights(s shape, p rung.AdapterParams) int64 {

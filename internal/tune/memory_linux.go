@@ -22,6 +22,15 @@ func availableMemory() int64 {
 	return free
 }
 
+// trainingBytes is the size of a weight in the type that the worker trains in: bfloat16 where the CPU multiplies it natively.
+func trainingBytes() int64 {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err == nil && (bytes.Contains(b, []byte(" avx512_bf16")) || bytes.Contains(b, []byte(" amx_bf16"))) {
+		return 2
+	}
+	return 4
+}
+
 func memAvailable(meminfo []byte) int64 {
 	lines := bufio.NewScanner(bytes.NewReader(meminfo))
 	for lines.Scan() {

@@ -85,7 +85,7 @@ func tinyJob(t *testing.T) Job {
 	return Job{
 		Base: tinyBase(t), Train: copyRows(160, 1), Dev: copyRows(16, 2),
 		Grid: []rung.AdapterParams{tinyParams(5e-3), tinyParams(1e-4)},
-		Wall: 10 * time.Minute, Seed: 7, Dir: t.TempDir(),
+		Wall: 2 * time.Hour, Seed: 7, Dir: t.TempDir(),
 	}
 }
 

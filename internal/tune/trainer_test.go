@@ -29,6 +29,13 @@ func TestTrainSearchesAndLearns(t *testing.T) {
 	if trained.DevLoss >= first || math.IsNaN(trained.DevLoss) {
 		t.Errorf("dev loss %.3f at the end, %.3f after the short run", trained.DevLoss, first)
 	}
+	e, err := EstimateMemory(whole.job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trained.PeakRSS > e.PeakBytes+e.PeakBytes/10 || trained.PeakRSS < e.PeakBytes/3 {
+		t.Errorf("estimated %s, took %s", mib(e.PeakBytes), mib(trained.PeakRSS))
+	}
 	b, err := os.ReadFile(trained.Adapter)
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import math
 import random
+import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -53,9 +54,22 @@ class Clock:
 
     tokens: int = 0
     seconds: float = 0.0
+    steps: int = 0
+    recent: list[float] = field(default_factory=list)  # seconds of the last steps of this process
+
+    def add(self, tokens: int, seconds: float) -> None:
+        self.tokens, self.seconds, self.steps = self.tokens + tokens, self.seconds + seconds, self.steps + 1
+        self.recent = [*self.recent[-15:], seconds]
 
     def rate(self) -> float:
+        """Tokens per second over all steps."""
         return self.tokens / self.seconds if self.seconds else 0.0
+
+    def per_step(self) -> float:
+        """Seconds of a step, to plan with: the median of the last ones, because the first steps of a process are slow."""
+        if len(self.recent) >= 3:
+            return statistics.median(self.recent)
+        return self.seconds / self.steps if self.steps else 0.0
 
 
 class Learner:
@@ -104,8 +118,7 @@ class Learner:
             group["lr"] = schedule.at(self.steps)
         self.optimizer.step()
         self.steps += 1
-        self.clock.tokens += sum(len(r) for r in rows)
-        self.clock.seconds += time.monotonic() - started
+        self.clock.add(sum(len(r) for r in rows), time.monotonic() - started)
         return total / count
 
     def _batches(self, rows: list[Row]) -> list:
@@ -147,7 +160,8 @@ class Learner:
                 for name, p in self.trained.items():
                     p.copy_(state["adapter"][name])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.steps, self.clock = int(state["steps"]), Clock(int(state["tokens"]), float(state["seconds"]))
+            self.steps = int(state["steps"])
+            self.clock = Clock(int(state["tokens"]), float(state["seconds"]), self.steps)
         except Exception as err:  # torch.load raises many types for a damaged file
             raise JobError("store", f"the checkpoint cannot be read: {err}", "delete it to start over", str(path)) from err
 

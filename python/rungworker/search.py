@@ -20,7 +20,7 @@ from .protocol import Job, JobError, Row, Speaker, Stopped
 
 SEARCH_SHARE = 0.4  # of the wall time, for the short runs
 MIN_STEPS = 20  # of a short run: fewer tell noise, most of them are warm-up
-PROBE_STEPS = 3  # to measure the speed
+PROBE_STEPS = 4  # to measure the speed
 DEV_ROWS = 96  # at most this many dev rows choose
 EVALS = 4  # of the final run
 
@@ -59,8 +59,8 @@ class Search:
     def run(self) -> dict:
         try:
             return self._run()
-        except Diverged as err:  # while measuring, where no other configuration has been tried yet
-            raise JobError("input", f"{err}, with {label(self.learner.params)}", "check the base model") from err
+        except Diverged as err:  # while measuring
+            raise JobError("input", f"{err}, with {label(self.learner.params)}", "lower the learning rate") from err
 
     def _run(self) -> dict:
         if len(self.job.grid) > 1:
@@ -83,8 +83,8 @@ class Search:
 
     def _plan_rounds(self) -> None:
         grid = self.job.grid
-        self._probe(0)
-        per_example = self.learner.clock.seconds / max(1, self.learner.examples)
+        self._probe_first()
+        per_example = self.learner.clock.per_step() / self.learner.params.batch_size
         examples = int(min(p.epochs for p in grid) * len(self.job.train))
         batch = math.lcm(*(p.batch_size for p in grid))
         left = self.job.wall_s - self.journal.elapsed()
@@ -95,6 +95,15 @@ class Search:
             )
         self._save()
 
+    def _probe_first(self) -> None:
+        """Measure with the first configuration that gives numbers; the others show in the race what they are."""
+        for c in range(len(self.job.grid)):
+            try:
+                return self._probe(c)
+            except Diverged:
+                if c == len(self.job.grid) - 1:
+                    raise
+
     def _probe(self, c: int) -> None:
         """Take the first steps of a configuration, to learn what a step and a dev evaluation cost."""
         self._switch(c)
@@ -102,9 +111,7 @@ class Search:
         while self.learner.steps < PROBE_STEPS:
             self._step(schedule, "measure", PROBE_STEPS)
         if not self._per_dev:
-            started = time.monotonic()
             self._dev_loss()
-            self._per_dev = time.monotonic() - started
 
     def _alive(self, i: int) -> list[int]:
         """Configurations that take part in round i: all, then the better half of the round before."""
@@ -160,30 +167,35 @@ class Search:
 
     def _plan_final(self, c: int) -> None:
         self._probe(c)
-        learner, params = self.learner, self.job.grid[c]
-        left = self.job.wall_s - self.journal.elapsed()
-        per_step = learner.clock.seconds / learner.steps
-        possible = int((0.92 * left - EVALS * self._per_dev) / per_step)
-        wanted = math.ceil(params.epochs * len(self.job.train) / params.batch_size)
-        total = min(wanted, learner.steps + max(0, possible))
-        if total < wanted:
-            epochs = total * params.batch_size / len(self.job.train)
-            self._note(f"the time is enough for {epochs:.1f} of {params.epochs:g} epochs; the schedule ends there")
-        self.journal.final = Final(c, learner.steps, max(total, learner.steps + 1))
+        steps = self.learner.steps
+        self.journal.final = Final(c, steps, max(self._affordable(EVALS), steps + 1))
         self._save()
+
+    def _affordable(self, evals: int) -> int:
+        """The step that the final run can reach in the time left, at most the end of its epochs."""
+        learner, params = self.learner, self.learner.params
+        left = 0.95 * (self.job.wall_s - self.journal.elapsed()) - evals * self._per_dev
+        wanted = math.ceil(params.epochs * len(self.job.train) / params.batch_size)
+        return min(wanted, learner.steps + max(0, int(left / learner.clock.per_step())))
+
+    def _replan(self) -> None:
+        """Move the end of the schedule when the machine turned out to be faster or slower than it was while measuring."""
+        final, step = self.journal.final, self.learner.steps
+        if step < final.total:
+            final.total = max(step + 1, self._affordable(EVALS - len(final.evals)))
 
     def _train_final(self) -> None:
         final = self.journal.final
         self._switch(final.config)
-        schedule = Schedule(self.learner.params.learning_rate, final.decay_from, final.total)
-        points = self._points(final)
+        rate = self.learner.params.learning_rate
         try:
             while self.learner.steps < final.total and not self._late():
-                final.losses.append(self._step(schedule, "train", final.total))
-                if self.learner.steps in points:
+                final.losses.append(self._step(Schedule(rate, final.decay_from, final.total), "train", final.total))
+                if self.learner.steps in self._points(final):
                     self._evaluate()
             if not final.evals or final.evals[-1].steps < self.learner.steps:
                 self._evaluate()
+            self._note_shortfall()
         except Diverged as err:
             if not final.evals:
                 raise JobError("input", f"{err}, with {label(self.learner.params)}", "lower the learning rate") from err
@@ -194,10 +206,13 @@ class Search:
         return {final.decay_from + math.ceil(span * (i + 1) / EVALS) for i in range(EVALS)}
 
     def _late(self) -> bool:
-        late = self.journal.elapsed() > self.job.wall_s and self.journal.final.losses != []
-        if late:
-            self._note(f"the time was up at step {self.learner.steps} of {self.journal.final.total}")
-        return late
+        """The time is up, and there is something to show for it."""
+        return self.journal.elapsed() > self.job.wall_s and self.learner.steps > self.journal.final.decay_from
+
+    def _note_shortfall(self) -> None:
+        wanted, seen = self.learner.params.epochs, self.learner.examples / len(self.job.train)
+        if seen < 0.99 * wanted:
+            self._note(f"the time was enough for {seen:.1f} of {wanted:g} epochs")
 
     def _evaluate(self) -> None:
         final, learner = self.journal.final, self.learner
@@ -210,6 +225,7 @@ class Search:
         train_loss = statistics.fmean(final.losses) if final.losses else loss
         final.losses = []
         final.evals.append(Evaluation(learner.steps, learner.examples, loss, train_loss, path.name, digest))
+        self._replan()
         self._save()
         self._say("train", final.total, dev_loss=loss)
 
@@ -222,7 +238,9 @@ class Search:
         return loss
 
     def _dev_loss(self) -> float:
+        started = time.monotonic()
         loss = self.learner.dev_loss(self.dev, self._pause)
+        self._per_dev = time.monotonic() - started
         if not math.isfinite(loss):
             raise Diverged(f"the dev loss is not a number at step {self.learner.steps}")
         return loss

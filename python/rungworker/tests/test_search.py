@@ -91,7 +91,7 @@ def test_a_stopped_job_continues_to_the_same_result(tmp_path, fast):
             break
         except Stopped:
             continue
-    assert stops > 2
+    assert stops >= 2
     assert cut["digest"] == whole["digest"]
 
 
