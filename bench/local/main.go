@@ -73,15 +73,20 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		var ratios []float64
+		var before []string
 		for round := range o.rounds {
 			theirs, err := plain(ctx, client, path, o)
 			if err != nil {
 				return err
 			}
-			ours, err := engineRate(ctx, w)
+			ours, answers, err := engineRate(ctx, w)
 			if err != nil {
 				return err
 			}
+			if before != nil {
+				fmt.Printf("%-20s  %d of %d answers differ from those of the round before\n", w.name, different(before, answers), len(answers))
+			}
+			before = answers
 			ratios = append(ratios, ours/theirs)
 			fmt.Printf("%-20s  round %d  plain loop %6.2f items/s  engine %6.2f items/s  ratio %.2f\n", w.name, round+1, theirs, ours, ours/theirs)
 		}
@@ -92,26 +97,37 @@ func run(ctx context.Context, o options) error {
 }
 
 // engineRate answers the requests through a fresh engine; starting it does not count, as it does not for the other side.
-func engineRate(ctx context.Context, w workload) (float64, error) {
+func engineRate(ctx context.Context, w workload) (float64, []string, error) {
 	e, err := engine.New(engine.Options{})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer e.Close()
 	if err := e.Start(ctx, ref); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
+	answers := make([]string, len(w.requests))
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(e.Can(ref).Concurrency)
 	start := time.Now()
-	for _, messages := range w.requests {
+	for i, messages := range w.requests {
 		work.Go(func() error {
-			_, err := e.Complete(ctx, model.Request{Model: ref, Messages: messages, MaxTokens: maxTokens})
+			resp, err := e.Complete(ctx, model.Request{Model: ref, Messages: messages, MaxTokens: maxTokens})
+			answers[i] = resp.Text
 			return err
 		})
 	}
 	err = work.Wait()
-	return float64(len(w.requests)) / time.Since(start).Seconds(), err
+	return float64(len(w.requests)) / time.Since(start).Seconds(), answers, err
+}
+
+func different(a, b []string) (n int) {
+	for i := range a {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
 }
 
 // plain starts the server as it comes and runs the Python loop against it.

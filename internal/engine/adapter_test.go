@@ -83,7 +83,7 @@ func TestAdaptersThatAreNone(t *testing.T) {
 	if err := e.AddAdapter(t.Context(), smol, digest, weights); rung.CodeOf(err) != rung.CodeInput || !strings.Contains(err.Error(), "no LoRA adapter") {
 		t.Errorf("a model as adapter: %v", err)
 	}
-	path, digest := randomAdapter(t, "3")
+	path, _ := randomAdapter(t, "3")
 	if err := e.AddAdapter(t.Context(), smol, "feed", path); rung.CodeOf(err) != rung.CodeInput {
 		t.Errorf("another digest: %v", err)
 	}
