@@ -146,7 +146,8 @@ func (im *importer) finish() *Imported {
 			im.out.Notes = append(im.out.Notes, fmt.Sprintf(note.format, key)+fmt.Sprintf(" (%s)", count(note.counts[key], "row")))
 		}
 	}
-	return &im.out
+	out := im.out // a copy, so that the importer's memory can be freed
+	return &out
 }
 
 // deriveIDs names rows without an id by their content, so that the name survives a change of order. Equal rows are numbered.

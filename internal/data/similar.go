@@ -153,19 +153,21 @@ func (f *finder) index(ctx context.Context) ([]uint64, error) {
 	counts := make([]uint32, 1<<frequency)
 	f.sizes = make([]int32, len(f.rows))
 	f.sketches = make([]sketch, len(f.rows))
+	room := 0
 	for i, row := range f.rows {
 		if i&1023 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		set := f.load(&f.a, row)
 		f.sizes[i] = int32(len(set))
+		room += prefix(len(set))
 		for _, h := range set {
 			counts[h>>rankBits]++
 			bit := h % sketchBits
 			f.sketches[i][bit/64] |= 1 << (bit % 64)
 		}
 	}
-	var entries []uint64
+	entries := make([]uint64, 0, room)
 	for i, row := range f.rows {
 		if i&1023 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -193,7 +195,15 @@ func rarest(set []uint64, counts []uint32) []uint64 {
 		set[i] = n<<rankBits | h>>frequency
 	}
 	slices.Sort(set)
-	return set[:len(set)-atLeast(len(set))+1]
+	return set[:prefix(len(set))]
+}
+
+// prefix is how many of a set's n shingles are indexed.
+func prefix(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return n - atLeast(n) + 1
 }
 
 // atLeast is the smallest whole number of at least .85·n, in whole arithmetic.

@@ -85,7 +85,7 @@ func hasType(value []byte, typ string) bool {
 }
 
 func whole(value []byte) bool {
-	if bytes.IndexAny(value, ".eE") < 0 {
+	if !bytes.ContainsAny(value, ".eE") {
 		return true
 	}
 	f, err := strconv.ParseFloat(string(value), 64)
