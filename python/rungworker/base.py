@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -41,8 +42,11 @@ def load_base(job: Job, device: torch.device, dtype: torch.dtype):
         raise JobError("input", "the base model is not there", "run `rung doctor`", str(job.base))
     # On a CPU the backward of the fused attention is slower than the plain one for the short rows of a task.
     attention = "eager" if device.type == "cpu" else "sdpa"
+    import gguf
     from transformers import AutoModelForCausalLM, GgufConfig
 
+    # transformers asks for the same map once per submodule; building it 400 times took most of the loading time.
+    gguf.get_tensor_name_map = functools.cache(gguf.get_tensor_name_map)
     try:
         with redirect_stdout(io.StringIO()):  # standard output carries events only
             if job.base.is_dir():
