@@ -130,7 +130,7 @@ func (p *Project) openModels() error {
 	p.Door = model.NewDoor(model.Options{
 		Store: p.Store, Provider: p.provider, Limits: p.Task.Limits, Prices: prices, Budget: p.budget, Fresh: p.opt.Fresh,
 	})
-	p.vectors = &vectors{store: p.Store, embedder: p.embedder}
+	p.vectors = &vectors{store: p.Store, door: p.Door}
 	return p.Door.Check(p.Task.Models...)
 }
 
@@ -142,19 +142,6 @@ func (p *Project) provider(name string) (model.Provider, error) {
 		return anthropic.New(anthropic.Config{})
 	}
 	return openai.New(openai.Config{Name: name})
-}
-
-// embedder finds what embeds for a model reference.
-func (p *Project) embedder(ref rung.ModelRef) (model.Embedder, error) {
-	prov, err := p.provider(ref.Provider())
-	if err != nil {
-		return nil, err
-	}
-	e, ok := prov.(model.Embedder)
-	if !ok {
-		return nil, &rung.Error{Code: rung.CodeUnsupported, Place: string(ref), What: ref.Provider() + " has no embeddings", Do: "name another embedder in the task file, such as local/minilm"}
-	}
-	return e, nil
 }
 
 // Close ends the engine's servers and closes the store.

@@ -12,8 +12,8 @@ import (
 
 // vectors embeds texts and keeps every vector, so that a second run embeds nothing again.
 type vectors struct {
-	store    store.Store
-	embedder func(rung.ModelRef) (model.Embedder, error)
+	store store.Store
+	door  *model.Door
 }
 
 // embed gives the vectors of texts, in their order.
@@ -38,29 +38,31 @@ func (v *vectors) embed(ctx context.Context, ref rung.ModelRef, texts []string) 
 }
 
 func (v *vectors) fill(ctx context.Context, ref rung.ModelRef, texts []string, missing []int, out [][]float32) error {
-	e, err := v.embedder(ref)
-	if err != nil {
-		return err
-	}
 	ask := make([]string, len(missing))
 	for i, at := range missing {
 		ask[i] = texts[at]
 	}
-	got, err := e.Embed(ctx, ref, ask)
-	if err != nil {
-		return err
-	}
-	if len(got) != len(ask) {
-		return &rung.Error{Code: rung.CodeProvider, Place: string(ref), What: "the embedder answered with another number of vectors than texts", Do: "check the server"}
-	}
-	for i, at := range missing {
-		out[at] = got[i]
-		if err := v.store.PutStep(ctx, vectorKey(ref, texts[at]), encodeVector(got[i])); err != nil {
+	for start := 0; start < len(ask); start += embedBatch {
+		batch := missing[start:min(start+embedBatch, len(missing))]
+		got, err := v.door.Embed(ctx, ref, ask[start:start+len(batch)])
+		if err != nil {
 			return err
+		}
+		if len(got) != len(batch) {
+			return &rung.Error{Code: rung.CodeProvider, Place: string(ref), What: "the embedder answered with another number of vectors than texts", Do: "check the server"}
+		}
+		for i, at := range batch {
+			out[at] = got[i]
+			if err := v.store.PutStep(ctx, vectorKey(ref, texts[at]), encodeVector(got[i])); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
+
+// embedBatch is how many texts are embedded before their vectors are kept: what a stop can lose.
+const embedBatch = 256
 
 func vectorKey(ref rung.ModelRef, text string) string {
 	return "vector:" + string(rung.DigestBytes([]byte(string(ref)+"\x00"+text)))

@@ -165,7 +165,7 @@ func (d *Door) priceOf(l *lane, ref rung.ModelRef) (Price, error) {
 	if p.Unknown && d.budget.Limited() {
 		return p, &rung.Error{Code: rung.CodeBudget, Place: string(ref),
 			What: "its price is unknown, so budget.cost cannot be kept",
-			Do:   fmt.Sprintf(`add "%s" to a price file and name the file in the prices setting, or leave budget.cost out`, ref)}
+			Do:   fmt.Sprintf(`add "%s" to a price file and name the file with --prices, or leave budget.cost out`, ref)}
 	}
 	return p, nil
 }

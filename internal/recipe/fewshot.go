@@ -64,29 +64,39 @@ func (k *Kit) withDemos(ctx context.Context, base *rung.Candidate, mode rung.Dem
 	return option{label, c}, nil
 }
 
+// chooseMode picks the template on which demonstrations work best, then the way to choose them.
 func (k *Kit) chooseMode(ctx context.Context, b *Built, base *rung.Candidate) (option, error) {
-	modes := []rung.DemoMode{rung.FixedDemos, rung.NearestBM25}
+	var opts []option
+	add := func(c rung.Candidate, t rung.Template, mode rung.DemoMode) error {
+		c.Template = t
+		o, err := k.withDemos(ctx, &c, mode, firstShots)
+		opts = append(opts, o)
+		return err
+	}
+	if err := add(*base, base.Template, rung.FixedDemos); err != nil {
+		return option{}, err
+	}
+	if base.Template.Name != shortTemplate.Name { // with demonstrations the form explains itself
+		if err := add(*base, shortTemplate, rung.FixedDemos); err != nil {
+			return option{}, err
+		}
+	}
+	best, err := k.choose(ctx, b, opts, k.dev(base.Model))
+	if err != nil {
+		return option{}, err
+	}
+	fixed := opts[best]
+	opts = []option{fixed}
+	modes := []rung.DemoMode{rung.NearestBM25}
 	if k.Embedder != "" {
 		modes = append(modes, rung.NearestDense)
 	}
-	templates := []rung.Template{base.Template}
-	if base.Template.Name != shortTemplate.Name {
-		templates = append(templates, shortTemplate) // with demonstrations the form explains itself
-	}
-	var opts []option
 	for _, mode := range modes {
-		for _, t := range templates {
-			c := *base
-			c.Template = t
-			o, err := k.withDemos(ctx, &c, mode, firstShots)
-			if err != nil {
-				return option{}, err
-			}
-			opts = append(opts, o)
+		if err := add(*base, fixed.cand.Template, mode); err != nil {
+			return option{}, err
 		}
 	}
-	best, err := k.choose(ctx, b, opts, k.dev())
-	if err != nil {
+	if best, err = k.choose(ctx, b, opts, k.dev(base.Model)); err != nil {
 		return option{}, err
 	}
 	return opts[best], nil
@@ -106,7 +116,7 @@ func (k *Kit) chooseShots(ctx context.Context, b *Built, best option) (option, e
 	if len(opts) == 1 {
 		return best, nil
 	}
-	i, err := k.choose(ctx, b, opts, k.dev())
+	i, err := k.choose(ctx, b, opts, k.dev(best.cand.Model))
 	if err != nil {
 		return option{}, err
 	}
@@ -123,7 +133,7 @@ const (
 // addCounter tries counter-examples: dev examples that show the commonest mistake, with the wrong answer and why it is
 // wrong. They are left out of the examples on which with and without are compared.
 func (k *Kit) addCounter(ctx context.Context, b *Built, best option) (option, error) {
-	dev := k.dev()
+	dev := k.dev(best.cand.Model)
 	_, scores, err := k.try(ctx, b, best, dev)
 	if err != nil {
 		return best, err

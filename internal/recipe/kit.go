@@ -219,11 +219,20 @@ func (k *Kit) maxTokens(ref rung.ModelRef, constrained bool) int {
 	return min(n, 1024)
 }
 
-// devLimit bounds what is spent on choosing.
-const devLimit = 64
+// What is spent on choosing is bounded: hosted models cost money per call, local ones time.
+const (
+	devLimit      = 64
+	localDevLimit = 32
+)
 
-// dev are the examples on which candidates are chosen.
-func (k *Kit) dev() []rung.Example { return k.Building.Dev[:min(len(k.Building.Dev), devLimit)] }
+// dev are the examples on which candidates for a model are chosen.
+func (k *Kit) dev(ref rung.ModelRef) []rung.Example {
+	limit := devLimit
+	if ref.Local() {
+		limit = localDevLimit
+	}
+	return k.Building.Dev[:min(len(k.Building.Dev), limit)]
+}
 
 // option is a candidate to choose among, and what sets it apart.
 type option struct {
@@ -252,7 +261,7 @@ func (k *Kit) choose(ctx context.Context, b *Built, opts []option, dev []rung.Ex
 		sort.SliceStable(alive, func(x, y int) bool { return trials[alive[x]].Value > trials[alive[y]].Value })
 		return nil
 	}
-	if first := len(dev) / 3; len(opts) > 2 && first >= 12 {
+	if first := len(dev) / 3; len(opts) > 2 && first >= 8 {
 		if err := run(dev[:first]); err != nil {
 			return 0, err
 		}

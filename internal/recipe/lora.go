@@ -64,7 +64,7 @@ func (k *Kit) train(ctx context.Context, c rung.Candidate) (*Built, error) {
 	if err != nil {
 		return nil, err
 	}
-	best, err := k.choose(ctx, b, opts, k.dev())
+	best, err := k.choose(ctx, b, opts, k.dev(c.Model))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (k *Kit) job(ctx context.Context, c rung.Candidate) (tune.Job, error) {
 	if job.Train, err = k.rows(ctx, r, k.Building.Train); err != nil {
 		return tune.Job{}, err
 	}
-	if job.Dev, err = k.rows(ctx, r, k.dev()); err != nil {
+	if job.Dev, err = k.rows(ctx, r, k.dev(c.Model)); err != nil {
 		return tune.Job{}, err
 	}
 	job.Dir = filepath.Join(k.Dir, "training", job.Digest().Short())

@@ -18,7 +18,7 @@ func (k *Kit) prompt(ctx context.Context, ref rung.ModelRef) (*Built, error) {
 			}
 			opts = append(opts, option{t.Name + " template", c})
 		}
-		best, err := k.choose(ctx, b, opts, k.dev())
+		best, err := k.choose(ctx, b, opts, k.dev(ref))
 		if err != nil {
 			return nil, err
 		}

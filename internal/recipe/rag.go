@@ -79,7 +79,7 @@ func (k *Kit) rag(ctx context.Context, ref rung.ModelRef) (*Built, error) {
 			return nil, err
 		}
 		b := &Built{}
-		best, err := k.choose(ctx, b, opts, k.dev())
+		best, err := k.choose(ctx, b, opts, k.dev(ref))
 		if err != nil {
 			return nil, err
 		}
