@@ -183,12 +183,12 @@ func (k *Kit) adapterOptions(ctx context.Context, c rung.Candidate, job tune.Job
 		with := c
 		with.Adapter = &rung.Adapter{Digest: ckpt.Digest, Base: job.BaseDigest, Params: t.Params, Data: rung.DigestOf(job.Train)}
 		label := fmt.Sprintf("adapter after %d examples, %s", ckpt.Examples, describeParams(t.Params))
-		if with.Decoding.Constrained {
+		opts = append(opts, option{label, with})
+		if with.Decoding.Constrained { // an adapter may know the form so well that holding it to a grammar only does harm
 			free := with
 			free.Decoding.Constrained = false
 			opts = append(opts, option{label + ", free decoding", free})
 		}
-		opts = append(opts, option{label, with})
 	}
 	return opts, nil
 }
