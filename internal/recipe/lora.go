@@ -53,6 +53,9 @@ func (k *Kit) train(ctx context.Context, c rung.Candidate) (*Built, error) {
 	}
 	b := &Built{}
 	for _, t := range trained.Trials {
+		if t.Examples == 0 {
+			continue // there was no time to try it
+		}
 		b.Trials = append(b.Trials, rung.Trial{
 			Label: "dev loss: " + describeParams(t.Params), Value: t.DevLoss, N: len(job.Dev), Note: fmt.Sprintf("dev loss after %d examples", t.Examples),
 		})
