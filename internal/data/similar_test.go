@@ -63,16 +63,18 @@ func TestNearDuplicatesAreExact(t *testing.T) {
 		"お客様のご注文は本日発送されました。到着までしばらくお待ちください",
 		"call 12345 now", "ok",
 	}
+	filler := manyTexts(300)
 	rapid.Check(t, func(rt *rapid.T) {
 		var items []item
-		for range rapid.IntRange(5, 60).Draw(rt, "rows") {
+		for range rapid.IntRange(5, 40).Draw(rt, "rows") {
 			r := []rune(rapid.SampledFrom(base).Draw(rt, "base"))
 			for range rapid.IntRange(0, 4).Draw(rt, "changes") {
 				r[rapid.IntRange(0, len(r)-1).Draw(rt, "at")] = rapid.SampledFrom([]rune("xY7 \té日")).Draw(rt, "letter")
 			}
 			items = append(items, item{Text: string(r), Output: "ham"})
 		}
-		for _, text := range manyTexts(400) { // so that no family is a tenth of the data
+		drawn := len(items)
+		for _, text := range filler { // so that no family is a tenth of the data
 			items = append(items, item{Text: text, Output: "ham"})
 		}
 		d := loadItems(t, items)
@@ -91,10 +93,13 @@ func TestNearDuplicatesAreExact(t *testing.T) {
 			}
 			return parent[i]
 		}
-		for i := range 60 {
-			for j := i + 1; j < min(60, len(items)); j++ {
-				if alike(items[i].Text, items[j].Text) {
-					parent[root(j)] = root(i)
+		texts, sets := make([]string, drawn), make([]map[string]bool, drawn)
+		for i := range drawn {
+			texts[i] = normal(items[i].Text)
+			sets[i] = ngrams(texts[i])
+			for j := range i {
+				if texts[i] == texts[j] || numbers(texts[i]) == numbers(texts[j]) && similar(sets[i], sets[j]) {
+					parent[root(i)] = root(j)
 				}
 			}
 		}
