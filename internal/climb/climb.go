@@ -118,7 +118,7 @@ func (c *climber) try(ctx context.Context, a attempt) error {
 	case a.why != "":
 		o.Reason = a.why
 	case c.passed && !c.plan.All:
-		o.Reason = "not needed: a cheaper rung meets the bar"
+		o.Reason = "not needed, since a cheaper rung meets the bar"
 	default:
 		built, err := c.steps.Build(ctx, a.rung, a.model)
 		if err != nil {
