@@ -23,10 +23,7 @@ import (
 func (p *Project) Climb(ctx context.Context, all bool, version string) (*rung.Document, error) {
 	ctx, cancel := p.withWall(ctx)
 	defer cancel()
-	kit, err := p.kit(ctx)
-	if err != nil {
-		return nil, err
-	}
+	kit := p.kit()
 	plan := climb.Plan{
 		Bar: p.Task.Bar, Rungs: p.Task.Rungs, Models: p.Task.Models,
 		Alpha: p.Task.Alpha, Weights: p.Task.AlphaWeights, All: all,

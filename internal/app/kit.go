@@ -15,7 +15,7 @@ import (
 const defaultEmbedder rung.ModelRef = "local/minilm"
 
 // kit puts together what the rungs are built with.
-func (p *Project) kit(ctx context.Context) (*recipe.Kit, error) {
+func (p *Project) kit() *recipe.Kit {
 	k := &recipe.Kit{
 		Task: p.Task, Building: p.Data.Building, Form: p.Form, Grader: p.Grader,
 		Door: p.Door, Can: p.can, Store: p.Store, Dir: p.Dir, Documents: p.documents,
@@ -33,7 +33,7 @@ func (p *Project) kit(ctx context.Context) (*recipe.Kit, error) {
 			return p.vectors.embed(ctx, k.Embedder, texts)
 		}
 	}
-	return k, nil
+	return k
 }
 
 func (p *Project) can(ref rung.ModelRef) model.Can {

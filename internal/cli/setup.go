@@ -75,7 +75,7 @@ func runSetup(ctx context.Context, opt setupOptions, log func(string)) (*setupDo
 	defer e.Close()
 	done := &setupDone{}
 	for _, ref := range engine.Builtins() {
-		err := done.step(string(ref.Name()), func(s *setupStep) (err error) {
+		err := done.step(ref.Name(), func(s *setupStep) (err error) {
 			s.Path, _, err = e.Weights(ctx, ref)
 			return err
 		})

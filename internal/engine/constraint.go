@@ -135,12 +135,12 @@ func (m *local) checkSchema(ctx context.Context, p *process, schema json.RawMess
 		return nil
 	}
 	key := rung.DigestBytes(schema)
-	if err, known := m.knownSchema(key); known {
+	if known, err := m.knownSchema(key); known {
 		return err
 	}
 	m.probing.Lock()
 	defer m.probing.Unlock()
-	if err, known := m.knownSchema(key); known {
+	if known, err := m.knownSchema(key); known {
 		return err
 	}
 	_, before, _ := p.log.since(0)
@@ -159,11 +159,11 @@ func (m *local) checkSchema(ctx context.Context, p *process, schema json.RawMess
 	return verdict
 }
 
-func (m *local) knownSchema(key rung.Digest) (error, bool) {
+func (m *local) knownSchema(key rung.Digest) (known bool, verdict error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	err, known := m.schemas[key]
-	return err, known
+	verdict, known = m.schemas[key]
+	return known, verdict
 }
 
 // complaintSince reads the log from line number before to the mark of a request with a wrong key.

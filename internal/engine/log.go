@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -36,7 +37,7 @@ func (l *logTail) follow(r io.Reader) {
 		if line.Len() < logLineSize {
 			line.Write(part)
 		}
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
 		if text := strings.TrimRight(line.String(), "\r\n"); text != "" {

@@ -149,7 +149,7 @@ func (p *process) greet(ctx context.Context, b backend, spec launchSpec, stdout 
 	case base := <-told:
 		return base, nil
 	case <-p.exited:
-		return "", fmt.Errorf("it ended while it started (%v)", p.err)
+		return "", fmt.Errorf("it ended while it started (%w)", p.err)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
@@ -166,7 +166,7 @@ func (p *process) healthy(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-p.exited:
-			return fmt.Errorf("it ended while it started (%v)", p.err)
+			return fmt.Errorf("it ended while it started (%w)", p.err)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

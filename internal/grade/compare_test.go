@@ -106,7 +106,7 @@ func TestCompareSlotF1(t *testing.T) {
 		a.Add(i, &examples[i], &answers[i])
 		better := answers[i]
 		if i%4 == 0 {
-			better = rung.Answer{Value: json.RawMessage(examples[i].Output)}
+			better = rung.Answer{Value: examples[i].Output}
 		}
 		b.Add(i, &examples[i], &better)
 	}

@@ -69,9 +69,9 @@ var parts13a = func() (table [256]part) {
 
 // tokens13a cuts a prepared text.
 func tokens13a(out []span, s string) []span {
-	start, size := -1, 1 // start of the token being read, length of the character
-	used := false        // the byte before is a point that the second substitution has used up
-	for i := 0; i < len(s); i += size {
+	start := -1   // start of the token being read
+	used := false // the byte before is a point that the second substitution has used up
+	for i, size := 0, 1; i < len(s); i += size {
 		what := parts13a[s[i]]
 		size = 1
 		afterUsed := used

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -273,7 +274,10 @@ func (d *Door) Check(models ...rung.ModelRef) error {
 			err = r.Ready(ref)
 		}
 		if err != nil {
-			all = append(all, asError(Request{Model: ref}, err).(*rung.Error))
+			var known *rung.Error
+			if errors.As(asError(Request{Model: ref}, err), &known) {
+				all = append(all, known)
+			}
 		}
 	}
 	return all.Or()

@@ -380,8 +380,8 @@ func jsonBytes(v any) []byte {
 func pack(v any) []byte {
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed+5)
-	z.Write(jsonBytes(v))
-	z.Close()
+	_, _ = z.Write(jsonBytes(v)) // a buffer takes everything
+	_ = z.Close()
 	return b.Bytes()
 }
 

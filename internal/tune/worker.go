@@ -93,7 +93,7 @@ func (w *worker) run(ctx context.Context, heard func(line)) (exit, error) {
 		defer read.Done()
 		w.keepLog(stderr)
 	}()
-	status, silent := w.supervise(ctx, cmd.Process, ended, alive)
+	silent, status := w.supervise(ctx, cmd.Process, ended, alive)
 	e.status, e.silent = status, silent
 	return e, nil
 }
@@ -120,7 +120,7 @@ func (w *worker) environment() []string {
 }
 
 // supervise waits for the end of the process. It stops it when ctx ends and kills it when it is silent for too long.
-func (w *worker) supervise(ctx context.Context, p *os.Process, ended <-chan error, alive <-chan struct{}) (status error, silent bool) {
+func (w *worker) supervise(ctx context.Context, p *os.Process, ended <-chan error, alive <-chan struct{}) (silent bool, status error) {
 	quiet := time.NewTimer(w.silence)
 	defer quiet.Stop()
 	done := ctx.Done()
@@ -128,7 +128,7 @@ func (w *worker) supervise(ctx context.Context, p *os.Process, ended <-chan erro
 	for {
 		select {
 		case status := <-ended:
-			return status, silent
+			return silent, status
 		case <-alive:
 			quiet.Reset(w.silence)
 		case <-quiet.C:
