@@ -71,7 +71,8 @@ var parts13a = func() (table [256]part) {
 func tokens13a(out []span, s string) []span {
 	start := -1   // start of the token being read
 	used := false // the byte before is a point that the second substitution has used up
-	for i, size := 0, 1; i < len(s); i += size {
+	var size int // bytes of the character
+	for i := 0; i < len(s); i += size {
 		what := parts13a[s[i]]
 		size = 1
 		afterUsed := used

@@ -44,7 +44,7 @@ type markdown struct {
 // md escapes text from outside, so that it is read as it stands and stays in its table cell.
 func md(s string) string {
 	var b strings.Builder
-	var before rune = ' '
+	before := ' '
 	for i, r := range clean(s) {
 		switch {
 		case r == '<':
