@@ -71,7 +71,7 @@ var parts13a = func() (table [256]part) {
 func tokens13a(out []span, s string) []span {
 	start := -1   // start of the token being read
 	used := false // the byte before is a point that the second substitution has used up
-	var size int // bytes of the character
+	var size int  // bytes of the character
 	for i := 0; i < len(s); i += size {
 		what := parts13a[s[i]]
 		size = 1
