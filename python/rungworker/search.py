@@ -11,7 +11,6 @@ import math
 import resource
 import statistics
 import time
-from pathlib import Path
 
 from . import adapter
 from .journal import Config, Evaluation, Final, Journal
