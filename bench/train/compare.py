@@ -37,6 +37,13 @@ TARGETS = {
 }
 
 
+class Flat(Schedule):
+    """One rate from the first step on, for both sides."""
+
+    def at(self, step: int) -> float:
+        return self.rate
+
+
 class InOrder(SFTTrainer):
     """SFTTrainer that takes the rows in the order given, as the other side does."""
 
@@ -45,24 +52,25 @@ class InOrder(SFTTrainer):
 
 
 class Times(TrainerCallback):
-    def __init__(self):
-        self.at, self.losses = [], []
+    def __init__(self, clock):
+        self.clock, self.at, self.losses = clock, [], []
 
     def on_step_begin(self, *_, **__):
-        self.at.append(-time.monotonic())
+        self.at.append(-self.clock())
 
     def on_step_end(self, *_, **__):
-        self.at[-1] += time.monotonic()
+        self.at[-1] += self.clock()
 
     def on_log(self, args, state, control, logs=None, **_):
         if logs and "loss" in logs:
-            self.losses.append(logs["loss"])
+            self.losses.append(float(logs["loss"]))
 
 
 class Bench:
     def __init__(self, args):
         rows = [Row(r["prompt"], r["completion"]) for r in json.loads(args.rows.read_text(encoding="utf-8"))]
         self.args, self.rows = args, rows[: args.steps * args.batch]
+        self.clock = time.process_time if args.cpu_time else time.monotonic
         self.params = Params(args.rank, 16, 0.0, TARGETS[args.targets], args.lr, 1.0, args.batch, 1)
         self.dtype = base.pick_dtype(args.dtype, torch.device("cpu"))
         self.tokenizer = AutoTokenizer.from_pretrained(str(args.base.parent), gguf_file=args.base.name)
@@ -81,18 +89,17 @@ class Bench:
         learner.rows_of = lambda step: self.rows[step * self.args.batch : (step + 1) * self.args.batch]
         seconds, losses = [], []
         for _ in range(self.args.steps):
-            started = time.monotonic()
-            losses.append(learner.step(Schedule(self.args.lr, self.args.steps, 0)))
-            seconds.append(time.monotonic() - started)
+            started = self.clock()
+            losses.append(learner.step(Flat(self.args.lr)))
+            seconds.append(self.clock() - started)
         self.ours_base = learner.release()
         return self.rate(seconds), losses
 
     def theirs(self) -> tuple[float, list[float]]:
         from rungworker import adapter
-        from rungworker.learner import WARMUP
 
         model = adapter.put_on(self.theirs_base, self.params)
-        times, a = Times(), self.args
+        times, a = Times(self.clock), self.args
         config = SFTConfig(
             output_dir=tempfile.mkdtemp(prefix="rung-sft-"),
             per_device_train_batch_size=a.batch,
@@ -102,11 +109,10 @@ class Bench:
             adam_beta2=BETAS[1],
             weight_decay=0.0,
             max_grad_norm=CLIP,
-            lr_scheduler_type="constant_with_warmup",
-            warmup_steps=WARMUP - 1,
+            lr_scheduler_type="constant",
             completion_only_loss=True,
             bf16=self.dtype == torch.bfloat16,
-            gradient_checkpointing=False,
+            activation_checkpointing=False,
             use_cpu=True,
             logging_steps=1,
             report_to=[],
@@ -120,7 +126,7 @@ class Bench:
             [
                 {
                     "input_ids": r.prompt + r.completion,
-                    "completion_mask": [0] * len(r.prompt) + [1] * len(r.completion),
+                    "labels": [-100] * len(r.prompt) + r.completion,
                 }
                 for r in self.rows
             ]
@@ -142,8 +148,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--cpu-time", action="store_true", help="count CPU seconds of one thread: for a machine that others use")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     args = parser.parse_args()
+    if args.cpu_time:
+        torch.set_num_threads(1)
     bench = Bench(args)
     found = {"SFTTrainer": [], "plain": [], "packed": []}
     losses = {}
@@ -151,7 +160,7 @@ def main() -> None:
         for name, run in (("packed", lambda: bench.ours("packed")), ("SFTTrainer", bench.theirs), ("plain", lambda: bench.ours("plain"))):
             rate, losses[name] = run()
             found[name].append(rate)
-            print(f"repeat {i + 1}: {name:10} {rate:7.0f} tokens/s   load {os.getloadavg()[0]:.1f}", flush=True)
+            print(f"repeat {i + 1}: {name:10} {rate:7.0f} tokens/{'CPU ' if args.cpu_time else ''}s   load {os.getloadavg()[0]:.1f}", flush=True)
     report(args, bench, found, losses)
 
 

@@ -117,7 +117,7 @@ type Estimate struct {
 }
 
 // What Python, torch, transformers and PEFT need before any model: measured resident set of the worker after its imports.
-const runtimeBytes = 520 << 20
+const runtimeBytes = 800 << 20
 
 // headRows is how many rows of logits the worker holds at once, in float32, three times over.
 const headRows = 128
