@@ -3,8 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go run ./bench/eval
-[ ! -d bench/local ] || go run ./bench/local
-[ ! -f bench/train/run.sh ] || bench/train/run.sh
+go run ./bench/local
 echo "start-up and size"
 for _ in 1 2 3 4 5; do
   /usr/bin/env bash -c 'time bin/rung --help >/dev/null' 2>&1 | grep real
