@@ -100,7 +100,6 @@ Name the colour.
 Answer with exactly one of these labels and nothing else:
 red
 blue
-` + citing + `
 
 A mistake to avoid. For the input
 the sea
@@ -115,6 +114,8 @@ red
 <user>
 [1] Sky
 The sky is blue.
+
+` + citing + `
 
 the sky
 `

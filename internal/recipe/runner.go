@@ -50,9 +50,6 @@ func NewRunner(c rung.Candidate, parts Parts) (*Runner, error) {
 	}
 	r := &Runner{cand: c, parts: parts, tmpl: tmpl, affinity: string(c.Digest())}
 	r.form, r.reminder = describe(c.Output)
-	if c.Retrieval != nil && c.Retrieval.Cite {
-		r.form = joinLines(r.form, citing)
-	}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -148,6 +145,9 @@ func (r *Runner) appendDemo(msgs []model.Message, d rung.Demo) ([]model.Message,
 
 func (r *Runner) renderUser(input string, passages []rung.Passage) (string, error) {
 	v := values{Instructions: r.cand.Instructions, Form: r.form, Reminder: r.reminder, Input: input}
+	if r.cand.Retrieval != nil && r.cand.Retrieval.Cite {
+		v.Citing = citing
+	}
 	for i, p := range passages {
 		v.Passages = append(v.Passages, passageValues{N: i + 1, ID: p.ID, Heading: p.Heading, Text: p.Text})
 	}

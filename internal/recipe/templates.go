@@ -51,7 +51,9 @@ is wrong: {{.Why}} Right is
 		`{{define "passages"}}{{range .Passages}}[{{.N}}] {{with .Heading}}{{.}}
 {{end}}{{.Text}}
 
-{{end}}{{end}}`
+{{end}}{{if .Passages}}{{with .Citing}}{{.}}
+
+{{end}}{{end}}{{end}}`
 )
 
 // citing is put before the input when passages are given and answers are text.
@@ -65,6 +67,7 @@ type values struct {
 	Input        string // the input as text
 	Counter      []counterValues
 	Passages     []passageValues
+	Citing       string // asks for the number of the passage; shown with passages only
 }
 
 type counterValues struct{ Input, Wrong, Why, Right string }
