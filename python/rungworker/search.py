@@ -188,17 +188,24 @@ class Search:
         self._switch(final.config)
         rate = self.learner.params.learning_rate
         try:
-            while self.learner.steps < final.total and not self._late():
-                final.losses.append(self._step(Schedule(rate, final.decay_from, final.total), "train", final.total))
-                if self.learner.steps in self._points(final):
+            while True:
+                # Asked before the step, so that a run killed during an evaluation makes up for it.
+                if self.learner.steps in self._points(final) and self._unevaluated():
                     self._evaluate()
-            if not final.evals or final.evals[-1].steps < self.learner.steps:
+                if self.learner.steps >= final.total or self._late():
+                    break
+                final.losses.append(self._step(Schedule(rate, final.decay_from, final.total), "train", final.total))
+            if self._unevaluated():
                 self._evaluate()
             self._note_shortfall()
         except Diverged as err:
             if not final.evals:
                 raise JobError("input", f"{err}, with {label(self.learner.params)}", "lower the learning rate") from err
             self._note(f"{err}; the best point before it is kept")
+
+    def _unevaluated(self) -> bool:
+        evals = self.journal.final.evals
+        return not evals or evals[-1].steps < self.learner.steps
 
     def _points(self, final: Final) -> set[int]:
         span = final.total - final.decay_from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 
@@ -94,6 +95,35 @@ def test_a_stopped_job_continues_to_the_same_result(tmp_path, fast):
             continue
     assert stops >= 2
     assert cut["digest"] == whole["digest"]
+
+
+def test_a_job_stopped_in_each_evaluation_makes_up_for_it(tmp_path, monkeypatch):
+    grid = [params(epochs=4)]
+    whole, _ = run(job(tmp_path / "whole", grid, wall=1e6))
+    j, stops, started = job(tmp_path / "broken", grid, wall=1e6), set(), []
+    evaluate = search.Search._evaluate
+
+    def watched(self):
+        started.append(self.learner.steps)
+        evaluate(self)
+        started.pop()
+
+    monkeypatch.setattr(search.Search, "_evaluate", watched)
+
+    def stop():  # once in each evaluation
+        now = started[-1] if started else None
+        if now is None or now in stops:
+            return False
+        stops.add(now)
+        started.clear()
+        return True
+
+    found = None
+    while found is None:
+        with contextlib.suppress(Stopped):
+            found, _ = run(j, stop=stop)
+    assert len(stops) == search.EVALS
+    assert found["checkpoints"] == [c | {"adapter": c["adapter"].replace("whole", "broken")} for c in whole["checkpoints"]]
 
 
 def test_a_journal_of_another_job_is_left_alone(tmp_path):
