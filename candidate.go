@@ -112,4 +112,6 @@ type Passage struct {
 	Start   int     `json:"start"` // byte offsets in the extracted text of the document
 	End     int     `json:"end"`
 	Score   float64 `json:"score"`
+	// Groups may read the passage; empty: everybody.
+	Groups []string `json:"groups,omitempty"`
 }

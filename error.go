@@ -23,6 +23,10 @@ const (
 	CodeStore       Code = "store"       // the store cannot be read or written (disk full, locked, damaged)
 	CodeNotFound    Code = "not_found"   // no such run, candidate or example
 	CodeCapacity    Code = "capacity"    // it cannot fit (memory estimate)
+	CodeConflict    Code = "conflict"    // it exists already, or somebody else changed it
+	CodeDenied      Code = "denied"      // the caller's key does not allow it
+	CodeLimited     Code = "limited"     // the caller asks too often, too much or beyond the budget
+	CodeBlocked     Code = "blocked"     // a guard refused the request or the answer
 	CodeInterrupted Code = "interrupted" // a signal stopped the work
 	CodeInternal    Code = "internal"    // a defect in rung
 )
