@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -103,11 +104,31 @@ func (p *Project) load(ctx context.Context) error {
 	if p.Form, err = form.New(p.Task.Output); err != nil {
 		return err
 	}
-	if p.Grader, err = grade.New(p.Task, p.Form); err != nil {
+	if p.Grader, err = Grader(f, p.Form); err != nil {
 		return err
 	}
 	p.Data, err = data.Load(ctx, p.Task, p.Form)
 	return err
+}
+
+// Grader compiles the metrics of a task. Those of the task's own are compiled one by one first, so that each fault is shown at
+// its line; the error is a rung.Errors or *rung.Error.
+func Grader(f *task.File, output *form.Form) (*grade.Grader, error) {
+	var errs rung.Errors
+	for i, spec := range f.Task.Metrics {
+		one := *f.Task
+		one.Metrics = []rung.MetricSpec{spec}
+		one.Bar = rung.Bar{Metric: spec.Name}
+		_, err := grade.New(&one, output)
+		var e *rung.Error
+		if errors.As(err, &e) {
+			errs = append(errs, f.Fault(fmt.Sprintf("metrics[%d].%s", i, spec.Kind), e.What, e.Do))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return grade.New(f.Task, output)
 }
 
 func (p *Project) openModels() error {

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/app"
 	"github.com/rung-dev/rung/internal/data"
 	"github.com/rung-dev/rung/internal/form"
-	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/model/anthropic"
 	"github.com/rung-dev/rung/internal/model/openai"
 	"github.com/rung-dev/rung/internal/task"
@@ -145,28 +145,12 @@ func (r *checkReport) fail(err error) {
 	}
 }
 
-// metrics compiles the task's own metrics one by one, so that each fault is shown at its line, and reports whether the bar's
-// metric is pass/fail.
+// metrics compiles the metrics, and reports whether the bar's is pass/fail.
 func (r *checkReport) metrics(f *task.File, output *form.Form) (passFail bool) {
-	before := len(r.faults)
-	for i, spec := range f.Task.Metrics {
-		one := *f.Task
-		one.Metrics = []rung.MetricSpec{spec}
-		one.Bar = rung.Bar{Metric: spec.Name}
-		if _, err := grade.New(&one, output); err != nil {
-			var e *rung.Error
-			if errors.As(err, &e) {
-				r.fail(f.Fault(fmt.Sprintf("metrics[%d].%s", i, spec.Kind), e.What, e.Do))
-			}
-		}
-	}
-	standard, _ := task.Standard(f.Task.Bar.Metric)
-	if len(r.faults) > before {
-		return standard.PassFail
-	}
-	g, err := grade.New(f.Task, output)
+	g, err := app.Grader(f, output)
 	if err != nil {
 		r.fail(err)
+		standard, _ := task.Standard(f.Task.Bar.Metric)
 		return standard.PassFail
 	}
 	passFail, _ = g.PassFail(f.Task.Bar.Metric)
