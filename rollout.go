@@ -53,6 +53,20 @@ type RolloutRule struct {
 	// Margin beyond doubt. Promotion needs every rule to show beyond doubt that it is not.
 	Margin float64 `json:"margin"`
 	Gain   float64 `json:"gain,omitempty"` // promotion also needs the target to be better by this much beyond doubt; 0: no such need
+	// Bound is the most that one request counts, for metrics without a natural one (latency_ms, cost_usd): greater values count
+	// as this. 0: fifty times Margin.
+	Bound float64 `json:"bound,omitempty"`
+}
+
+// RolloutSpec is how rollouts of a task are judged unless their command says otherwise, as the task file has it.
+type RolloutSpec struct {
+	Mode   RolloutMode
+	Share  float64
+	Rules  []RolloutRule
+	Alpha  float64
+	MinN   int
+	MaxN   int
+	Manual bool // a person promotes and rolls back
 }
 
 // Moments are the sufficient statistics of a metric on one arm.

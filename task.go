@@ -27,6 +27,8 @@ type Task struct {
 	AlphaWeights map[Rung]float64
 	Training     Training
 	Retrieval    RetrievalSpec
+	Guards       []GuardSpec         // in the order in which they run, every default filled in
+	Access       map[string][]string // document → groups that may read it; a document that is not in it is for everybody
 }
 
 // Field is one named input. Type is string, number, integer, boolean, array or object.
