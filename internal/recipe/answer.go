@@ -21,30 +21,7 @@ func (r *Runner) Answer(ctx context.Context, input json.RawMessage) (rung.Answer
 
 // Sample is Answer for one of several answers to the same input, numbered from 0.
 func (r *Runner) Sample(ctx context.Context, input json.RawMessage, sample int) (rung.Answer, error) {
-	msgs, passages, err := r.Messages(ctx, input)
-	if err != nil {
-		return rung.Answer{}, err
-	}
-	req, err := r.request(input, msgs, sample)
-	if err != nil {
-		return rung.Answer{}, err
-	}
-	ans := rung.Answer{Passages: passages}
-	for ask := 0; ; ask++ {
-		c, cached, err := r.parts.Door.Complete(ctx, req)
-		if err != nil {
-			return failed(ans, err)
-		}
-		count(&ans, &c, cached)
-		read := r.read(&ans, &c, input)
-		if read.Problem == rung.NoProblem || ask >= r.cand.Decoding.Reasks {
-			return ans, nil
-		}
-		req.Messages = append(req.Messages[:len(req.Messages):len(req.Messages)],
-			model.Message{Role: "assistant", Content: clip(c.Text, 4000)},
-			model.Message{Role: "user", Content: askAgain(read)})
-		ans.Retries++
-	}
+	return r.Serve(ctx, Turn{Input: input, Sample: sample})
 }
 
 func (r *Runner) request(input json.RawMessage, msgs []model.Message, sample int) (model.Request, error) {

@@ -100,15 +100,21 @@ func (r *Runner) renderSystem() (string, error) {
 
 // Messages renders the chat for one input, and says which passages it holds.
 func (r *Runner) Messages(ctx context.Context, input json.RawMessage) ([]model.Message, []rung.Passage, error) {
-	text, err := inputText(r.cand.Input, input)
+	return r.messages(ctx, &Turn{Input: input})
+}
+
+// messages puts the system message first, then the demonstrations, the conversation so far, and the input.
+func (r *Runner) messages(ctx context.Context, t *Turn) ([]model.Message, []rung.Passage, error) {
+	start := t.now()
+	text, err := inputText(r.cand.Input, t.Input)
 	if err != nil {
 		return nil, nil, err
 	}
-	demos, err := r.demos(ctx, input)
+	demos, err := r.demos(ctx, t.Input)
 	if err != nil {
 		return nil, nil, err
 	}
-	msgs := make([]model.Message, 0, 2+2*len(demos))
+	msgs := make([]model.Message, 0, 2+2*len(demos)+len(t.History))
 	if r.system != "" {
 		msgs = append(msgs, model.Message{Role: "system", Content: r.system})
 	}
@@ -117,11 +123,13 @@ func (r *Runner) Messages(ctx context.Context, input json.RawMessage) ([]model.M
 			return nil, nil, err
 		}
 	}
-	passages, err := r.passages(ctx, input)
+	msgs = append(msgs, t.History...)
+	passages, err := r.passages(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
 	user, err := r.renderUser(text, passages)
+	t.span("render", start, "")
 	return append(msgs, model.Message{Role: "user", Content: user}), passages, err
 }
 
@@ -206,16 +214,23 @@ func demoFields(c rung.Candidate) []string {
 	return names
 }
 
-func (r *Runner) passages(ctx context.Context, input json.RawMessage) ([]rung.Passage, error) {
+// passages finds the passages for an input, within the "render" span but with one of its own.
+func (r *Runner) passages(ctx context.Context, t *Turn) ([]rung.Passage, error) {
 	ret := r.cand.Retrieval
 	if ret == nil {
 		return nil, nil
 	}
-	query, err := queryText(ret.Query, input)
+	query, err := queryText(ret.Query, t.Input)
 	if err != nil {
 		return nil, err
 	}
-	return r.parts.Search(ctx, query, ret.K)
+	start := t.now()
+	found, err := r.parts.Search(ctx, query, ret.K)
+	t.span("retrieve", start, "")
+	if err != nil || t.Passages == nil {
+		return found, err
+	}
+	return t.Passages(ctx, found)
 }
 
 // queryText joins the named fields of an input.
