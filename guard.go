@@ -46,3 +46,43 @@ type GuardVerdict struct {
 	Open    bool        `json:"open,omitempty"` // it could not run and let the request through
 	Elapsed int64       `json:"elapsed_ns"`
 }
+
+// GuardKind says what a kind of guard can do. The task file and the guards themselves are held to it.
+type GuardKind struct {
+	Name    string
+	Stages  []GuardStage // where it may stand
+	Default []GuardStage // where it stands when the spec does not say
+	Action  GuardAction  // when the spec does not say
+	Redacts bool         // it knows where in the text its finding is
+	Needs   string       // key without which it means nothing: phrases, topics or max_chars
+	Scored  bool         // threshold applies
+}
+
+// GuardKinds are all kinds of guards, in the order of the documents.
+var GuardKinds = []GuardKind{
+	{Name: "pii", Stages: allStages, Default: []GuardStage{GuardInput, GuardOutput}, Action: Redact, Redacts: true},
+	{Name: "secrets", Stages: allStages, Default: allStages, Action: Redact, Redacts: true},
+	{Name: "injection", Stages: []GuardStage{GuardInput, GuardRetrieved}, Default: []GuardStage{GuardInput, GuardRetrieved}, Action: Block, Scored: true},
+	{Name: "topic", Stages: []GuardStage{GuardInput, GuardOutput}, Default: []GuardStage{GuardInput}, Action: Block, Needs: "topics", Scored: true},
+	{Name: "length", Stages: allStages, Default: []GuardStage{GuardInput}, Action: Block, Redacts: true, Needs: "max_chars"},
+	{Name: "toxicity", Stages: allStages, Default: []GuardStage{GuardInput, GuardOutput}, Action: Block, Redacts: true, Scored: true},
+	{Name: "phrases", Stages: allStages, Default: []GuardStage{GuardInput, GuardOutput}, Action: Block, Redacts: true, Needs: "phrases"},
+	{Name: "prompt_leak", Stages: []GuardStage{GuardOutput}, Default: []GuardStage{GuardOutput}, Action: Block, Redacts: true, Scored: true},
+	{Name: "data_leak", Stages: []GuardStage{GuardOutput}, Default: []GuardStage{GuardOutput}, Action: Block, Redacts: true, Scored: true},
+	{Name: "schema", Stages: []GuardStage{GuardOutput}, Default: []GuardStage{GuardOutput}, Action: Block},
+}
+
+var allStages = []GuardStage{GuardInput, GuardRetrieved, GuardOutput}
+
+// GuardEntities are the kinds of personal data that the guard pii finds.
+var GuardEntities = []string{"EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP", "URL", "DATE_OF_BIRTH", "PERSON", "LOCATION"}
+
+// FindGuardKind is the kind of a name.
+func FindGuardKind(name string) (GuardKind, bool) {
+	for _, k := range GuardKinds {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return GuardKind{}, false
+}

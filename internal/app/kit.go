@@ -61,6 +61,7 @@ func (p *Project) documents(ctx context.Context) ([]extract.Document, error) {
 		for _, w := range doc.Warnings {
 			p.opt.Observe.Note(doc.Path + ": " + w)
 		}
+		doc.Groups = p.Task.Access[path]
 		docs = append(docs, doc)
 	}
 	return docs, x.Close()

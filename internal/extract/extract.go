@@ -26,6 +26,7 @@ type Document struct {
 	Text     string    `json:"text"`  // valid UTF-8 with \n line ends
 	Sections []Section `json:"sections"`
 	Warnings []string  `json:"warnings,omitempty"` // what was repaired or left out, for a person
+	Groups   []string  `json:"groups,omitempty"`   // who may read it, filled in by the caller; empty: everybody
 }
 
 // Section is the text under one heading, without the heading line itself.

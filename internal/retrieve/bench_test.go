@@ -154,7 +154,7 @@ func BenchmarkScan(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := x.search(vectors[7], 10); err != nil {
+		if _, err := x.search(vectors[7], 10, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 // Beyond" (2009), and the inverse document frequency ln(1 + (N − n + ½)/(n + ½)), which is never negative.
 type bm25 struct {
 	postings map[string][]posting
-	norms    []float64 // k1·(1 − b + b·length/average), by text
-	k1       float64
+	lengths  []int // in terms, by text
+	k1, b    float64
 }
 
 type posting struct {
@@ -20,21 +20,55 @@ type posting struct {
 }
 
 func newBM25(texts []string, k1, b float64) *bm25 {
-	x := &bm25{postings: map[string][]posting{}, norms: make([]float64, len(texts)), k1: k1}
-	lengths := make([]int, len(texts))
-	total := 0
+	x := &bm25{postings: map[string][]posting{}, lengths: make([]int, len(texts)), k1: k1, b: b}
 	stemmer := remember(stem)
 	for doc, text := range texts {
 		terms := terms(text, stemmer)
-		lengths[doc] = len(terms)
-		total += len(terms)
+		x.lengths[doc] = len(terms)
 		x.add(int32(doc), terms)
 	}
-	average := max(1, float64(total)/float64(max(1, len(texts))))
-	for doc, n := range lengths {
-		x.norms[doc] = k1 * (1 - b + b*float64(n)/average)
-	}
 	return x
+}
+
+// view is what a search may see of the texts, with what BM25 must know of them. Counts come from the visible texts alone, so
+// that neither the order nor the scores of an answer tell anything about the others.
+type view struct {
+	visible []bool // by text; nil: all
+	n       int    // visible texts
+	norms   []float64
+}
+
+// view counts the texts that visible lets through; nil lets all through.
+func (x *bm25) view(visible []bool) *view {
+	v := &view{visible: visible, norms: make([]float64, len(x.lengths))}
+	total := 0
+	for doc, n := range x.lengths {
+		if v.sees(doc) {
+			v.n++
+			total += n
+		}
+	}
+	average := max(1, float64(total)/float64(max(1, v.n)))
+	for doc, n := range x.lengths {
+		v.norms[doc] = x.k1 * (1 - x.b + x.b*float64(n)/average) // of Robertson and Zaragoza's formula
+	}
+	return v
+}
+
+func (v *view) sees(doc int) bool { return v.visible == nil || v.visible[doc] }
+
+// count is how many of the texts in list the view sees.
+func (v *view) count(list []posting) int {
+	if v.visible == nil {
+		return len(list)
+	}
+	n := 0
+	for _, p := range list {
+		if v.visible[p.doc] {
+			n++
+		}
+	}
+	return n
 }
 
 func (x *bm25) add(doc int32, terms []string) {
@@ -48,21 +82,24 @@ func (x *bm25) add(doc int32, terms []string) {
 	}
 }
 
-// search gives the k best texts that share a term with the query.
-func (x *bm25) search(query string, k int) []hit {
-	scores := make([]float64, len(x.norms))
+// search gives the k best texts of a view that share a term with the query.
+func (x *bm25) search(query string, k int, v *view) []hit {
+	scores := make([]float64, len(x.lengths))
 	var found []int32
-	n := float64(len(x.norms))
+	n := float64(v.n)
 	for _, term := range queryTerms(query) {
 		list := x.postings[term]
-		df := float64(len(list))
+		df := float64(v.count(list))
 		idf := math.Log(1 + (n-df+.5)/(df+.5))
 		for _, p := range list {
+			if !v.sees(int(p.doc)) {
+				continue
+			}
 			if scores[p.doc] == 0 {
 				found = append(found, p.doc)
 			}
 			tf := float64(p.tf)
-			scores[p.doc] += idf * tf * (x.k1 + 1) / (tf + x.norms[p.doc])
+			scores[p.doc] += idf * tf * (x.k1 + 1) / (tf + v.norms[p.doc])
 		}
 	}
 	best := newTop(k)

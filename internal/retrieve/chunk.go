@@ -74,7 +74,7 @@ func Chunk(doc extract.Document, spec ChunkSpec) []rung.Passage {
 			out = append(out, rung.Passage{
 				ID: fmt.Sprintf("%s#%d", doc.Path, len(out)+1), Doc: doc.Path, Heading: section.Heading,
 				Text:  section.Text[part.start:part.end],
-				Start: section.Start + part.start, End: section.Start + part.end,
+				Start: section.Start + part.start, End: section.Start + part.end, Groups: doc.Groups,
 			})
 		}
 	}

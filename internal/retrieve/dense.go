@@ -52,8 +52,8 @@ func unit(v []float32) ([]float32, error) {
 	return out, nil
 }
 
-// search gives the k texts with the largest cosine to the query vector.
-func (x *dense) search(query []float32, k int) ([]hit, error) {
+// search gives the k texts with the largest cosine to the query vector, of those that are visible; nil: of all.
+func (x *dense) search(query []float32, k int, visible []bool) ([]hit, error) {
 	if len(query) != x.dim {
 		return nil, &rung.Error{Code: rung.CodeProvider,
 			What: fmt.Sprintf("the embedder gave a vector of %d numbers, the index holds vectors of %d", len(query), x.dim),
@@ -65,7 +65,9 @@ func (x *dense) search(query []float32, k int) ([]hit, error) {
 	}
 	best := newTop(k)
 	for doc, at := 0, 0; at < len(x.flat); doc, at = doc+1, at+x.dim {
-		best.offer(hit{doc, float64(dot(q, x.flat[at:at+x.dim]))})
+		if visible == nil || visible[doc] {
+			best.offer(hit{doc, float64(dot(q, x.flat[at:at+x.dim]))})
+		}
 	}
 	return best.sorted(), nil
 }

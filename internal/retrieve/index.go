@@ -35,6 +35,7 @@ type Index struct {
 	words    *bm25
 	vectors  *dense    // nil: BM25 alone
 	embed    EmbedFunc // for queries, when there are vectors
+	access   *access   // who sees what
 }
 
 // embedBatch is how many passages are embedded in one call.
@@ -67,6 +68,7 @@ func newIndex(passages []rung.Passage, settings Settings) *Index {
 		x.passages[i].Score = 0 // a score belongs to a search, not to the index and its digest
 	}
 	x.words = newBM25(x.texts(), settings.K1, settings.B)
+	x.access = newAccess(x.passages, x.words)
 	return x
 }
 
@@ -117,21 +119,31 @@ func (x *Index) Digest() rung.Digest {
 const fuseDepth = 100
 
 // Search gives the k best passages, best first, by BM25 and vectors fused, or by BM25 alone when there are no vectors.
-// Scores compare within one answer only. It may give fewer than k, and none if no word of the query occurs.
+// Scores compare within one answer only. It may give fewer than k, and none if no word of the query occurs. A context of
+// WithGroups limits it to what the groups may read; without one it sees every passage, as a climb does.
 func (x *Index) Search(ctx context.Context, query string, k int) ([]rung.Passage, error) {
+	return x.search(ctx, query, k, x.access.view(ctx, false))
+}
+
+// SearchRestricted is Search for serving: a context without groups sees only what everybody may read.
+func (x *Index) SearchRestricted(ctx context.Context, query string, k int) ([]rung.Passage, error) {
+	return x.search(ctx, query, k, x.access.view(ctx, true))
+}
+
+func (x *Index) search(ctx context.Context, query string, k int, v *view) ([]rung.Passage, error) {
 	if x.vectors == nil {
-		return x.take(x.words.search(query, k)), nil
+		return x.take(x.words.search(query, k, v)), nil
 	}
-	near, err := x.nearest(ctx, query, max(k, fuseDepth))
+	near, err := x.nearest(ctx, query, max(k, fuseDepth), v)
 	if err != nil {
 		return nil, err
 	}
-	return x.take(fuse(k, x.words.search(query, max(k, fuseDepth)), near)), nil
+	return x.take(fuse(k, x.words.search(query, max(k, fuseDepth), v), near)), nil
 }
 
-// SearchWords is Search by BM25 alone.
+// SearchWords is Search over all passages by BM25 alone.
 func (x *Index) SearchWords(query string, k int) []rung.Passage {
-	return x.take(x.words.search(query, k))
+	return x.take(x.words.search(query, k, x.access.all))
 }
 
 // SearchVectors is Search by vectors alone. The index must have vectors.
@@ -139,11 +151,11 @@ func (x *Index) SearchVectors(ctx context.Context, query string, k int) ([]rung.
 	if x.vectors == nil {
 		return nil, &rung.Error{Code: rung.CodeUnsupported, What: "the index has no vectors", Do: "name an embedder in the task file"}
 	}
-	hits, err := x.nearest(ctx, query, k)
+	hits, err := x.nearest(ctx, query, k, x.access.view(ctx, false))
 	return x.take(hits), err
 }
 
-func (x *Index) nearest(ctx context.Context, query string, k int) ([]hit, error) {
+func (x *Index) nearest(ctx context.Context, query string, k int, v *view) ([]hit, error) {
 	if x.embed == nil {
 		return nil, &rung.Error{Code: rung.CodeMissing, Place: string(x.settings.Embedder),
 			What: "the index was built with this embedder, which is not available now", Do: "install it; `rung doctor` says how"}
@@ -152,7 +164,7 @@ func (x *Index) nearest(ctx context.Context, query string, k int) ([]hit, error)
 	if err != nil {
 		return nil, err
 	}
-	return x.vectors.search(vectors[0], k)
+	return x.vectors.search(vectors[0], k, v.visible)
 }
 
 func (x *Index) take(hits []hit) []rung.Passage {

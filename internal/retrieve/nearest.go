@@ -4,13 +4,15 @@ package retrieve
 // use once its vectors are set.
 type Nearest struct {
 	words   *bm25
+	all     *view
 	vectors *dense
 	n       int
 }
 
 // NewNearest indexes texts by their words.
 func NewNearest(texts []string) *Nearest {
-	return &Nearest{words: newBM25(texts, 1.2, .75), n: len(texts)}
+	words := newBM25(texts, 1.2, .75)
+	return &Nearest{words: words, all: words.view(nil), n: len(texts)}
 }
 
 // SetVectors adds one vector per text, in the order of the texts.
@@ -25,11 +27,11 @@ func (n *Nearest) SetVectors(vectors [][]float32) error {
 
 // BM25 gives the places of the k nearest texts by words, nearest first. Texts that share no word with the query follow in
 // their own order, so that there are k whenever there are k texts.
-func (n *Nearest) BM25(query string, k int) []int { return n.fill(n.words.search(query, k), k) }
+func (n *Nearest) BM25(query string, k int) []int { return n.fill(n.words.search(query, k, n.all), k) }
 
 // Dense gives the places of the k nearest texts by vectors, nearest first. SetVectors must have been called.
 func (n *Nearest) Dense(query []float32, k int) ([]int, error) {
-	hits, err := n.vectors.search(query, k)
+	hits, err := n.vectors.search(query, k, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -286,14 +286,14 @@ func TestSearchAgreesWithSorting(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := rapid.IntRange(0, 70).Draw(t, "k")
-		got, err := d.search(vectors[0], k)
+		got, err := d.search(vectors[0], k, nil)
 		if err != nil || len(got) != min(k, n) {
 			t.Fatalf("%d hits, %v", len(got), err)
 		}
 		if k > 0 && got[0].doc != 0 {
 			t.Fatalf("a vector is nearest to itself: got %v", got[0])
 		}
-		all, _ := d.search(vectors[0], n)
+		all, _ := d.search(vectors[0], n, nil)
 		if !slices.Equal(got, all[:len(got)]) || !slices.IsSortedFunc(all, func(a, b hit) int {
 			if a.better(b) {
 				return -1
