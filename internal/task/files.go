@@ -60,40 +60,6 @@ func readable(path string) error {
 	return f.Close()
 }
 
-// documents expands the globs. A pattern that starts with ! takes files away again, whatever its place in the list.
-func (r *reader) documents(s section) []string {
-	const do = "list the documents by path or glob, such as: documents: [handbook/**/*.md]"
-	found := map[string]bool{}
-	var without []item
-	for _, it := range s.list("documents", true, do) {
-		if rest, ok := strings.CutPrefix(it.text, "!"); ok {
-			if !doublestar.ValidatePattern(filepath.ToSlash(rest)) {
-				r.badGlob(it)
-				continue
-			}
-			without = append(without, item{r.abs(rest), it.at})
-			continue
-		}
-		r.expand(it, found)
-	}
-	for _, it := range without {
-		for path := range found {
-			if ok, _ := doublestar.PathMatch(it.text, path); ok {
-				delete(found, path)
-			}
-		}
-	}
-	files := make([]string, 0, len(found))
-	for path := range found {
-		files = append(files, path)
-	}
-	slices.Sort(files)
-	if n := s.get("documents"); n != nil && len(files) == 0 && len(without) > 0 && len(r.errs) == 0 {
-		r.fail(n.at, "the patterns with ! leave no document", "take one of them out")
-	}
-	return files
-}
-
 func (r *reader) badGlob(it item) {
 	r.fail(it.at, fmt.Sprintf("%q is not a valid glob", it.text), "close its brackets and braces; * matches within a directory, ** across them")
 }

@@ -15,7 +15,7 @@ import (
 // The JSON Schema (schema.json) lists the same, which a test holds.
 var keys = map[string][]string{
 	"": {"task", "instructions", "input", "output", "examples", "documents", "bar", "models", "embedder", "rungs", "budget",
-		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval"},
+		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards"},
 	"instructions": {"file"},
 	"output":       {"json_schema", "labels", "text", "tools", "many_calls"},
 	"output.text":  {"max_words"},
@@ -27,6 +27,8 @@ var keys = map[string][]string{
 	"metrics[]":    {"name", "regex", "contains", "cel", "pass_fail"},
 	"training":     {"wall", "seed", "max_rank"},
 	"retrieval":    {"chunk_tokens", "overlap", "k"},
+	"documents[]":  {"files", "groups"},
+	"guards[]":     {"guard", "on", "action", "fail_open", "restore", "phrases", "topics", "entities", "threshold", "max_chars"},
 }
 
 // reader collects what is wrong while it reads, so that a person sees all of it at once.

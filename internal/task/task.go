@@ -118,10 +118,10 @@ func (r *reader) task(root *node) *rung.Task {
 		Instructions: r.instructions(s),
 		Input:        r.input(s),
 		Examples:     r.examples(s),
-		Documents:    r.documents(s),
 		Models:       r.models(s),
 		Alpha:        s.number("alpha", bounds{low: 0, high: .5, above: true}, DefaultAlpha),
 	}
+	t.Documents, t.Access = r.documents(s)
 	t.Output = r.output(s, t.Input)
 	t.Metrics = r.metrics(s)
 	t.Bar = r.bar(s, t)
@@ -131,6 +131,7 @@ func (r *reader) task(root *node) *rung.Task {
 	t.Split = r.split(s)
 	t.Limits = r.limits(s, t.Models)
 	r.resources(s, t)
+	t.Guards = r.guardSpecs(s, t)
 	return t
 }
 
