@@ -17,20 +17,22 @@ type Serving interface {
 	PutRelease(ctx context.Context, r rung.ReleaseLine) error
 	// Releases gives the releases of a task, newest first; of all tasks when task is empty.
 	Releases(ctx context.Context, task string) ([]rung.ReleaseLine, error)
-	// NextVersion is the next free version of the form v1, v2, ….
+	// NextVersion is the next free version of the form v1, v2, …. It reserves nothing: PutRelease says who came first.
 	NextVersion(ctx context.Context, task string) (string, error)
 
 	// MoveAlias points an alias at a version, provided that it points at m.From now ("" for none); else CodeConflict.
 	MoveAlias(ctx context.Context, m rung.AliasMove) error
 	// Aliases gives the last move of every alias of a task that points somewhere; of all tasks when task is empty.
 	Aliases(ctx context.Context, task string) ([]rung.AliasMove, error)
-	// AliasHistory gives the moves of a task's aliases, newest first.
+	// AliasHistory gives the moves of a task's aliases, newest first, limit of them at most; 0 is all.
 	AliasHistory(ctx context.Context, task string, limit int) ([]rung.AliasMove, error)
 
 	// PutRollout makes (Revision 0) or changes a rollout. Where the stored revision is not r.Revision it is a CodeConflict. A
-	// second active rollout of one task and alias is one too. It gives the rollout with its new revision.
+	// second active rollout of one task and alias is one too. It gives the rollout with its new revision. CodeNotFound where
+	// there is none to change.
 	PutRollout(ctx context.Context, r rung.Rollout) (rung.Rollout, error)
-	// EndRollout ends a rollout and moves its alias in one transaction: both happen or neither.
+	// EndRollout ends a rollout, as PutRollout, and moves its alias, as MoveAlias, in one transaction: both happen or neither. A
+	// nil move moves nothing.
 	EndRollout(ctx context.Context, r rung.Rollout, move *rung.AliasMove) (rung.Rollout, error)
 	// Rollouts gives rollouts, newest first; of all tasks when task is empty; the active ones only when active is set.
 	Rollouts(ctx context.Context, task string, active bool) ([]rung.Rollout, error)
@@ -42,24 +44,28 @@ type Serving interface {
 	// Revision grows with every change of releases, aliases, rollouts and keys. Gateways poll it.
 	Revision(ctx context.Context) (int64, error)
 
-	// PutKey makes or changes a key, by its ID.
+	// PutKey makes or changes a key, by its ID. Another key with the same hash is a CodeConflict.
 	PutKey(ctx context.Context, k rung.APIKey) error
 	// Keys gives all keys, revoked ones too.
 	Keys(ctx context.Context) ([]rung.APIKey, error)
-	// Spend adds to what a key has cost in a month ("2026-11") and gives the sum over all gateways.
+	// Spend adds to what a key has cost in a month ("2026-11") and gives the sum over all gateways. Adding 0 only reads.
 	Spend(ctx context.Context, key, month string, usd float64) (float64, error)
 
-	// PutTraces keeps traces, all or none. A trace that is there already is left alone.
+	// PutTraces keeps traces, all or none, in their order. Traces that begin with one that already begins what was put once are
+	// left alone: a batch may be put again when nobody knows whether the first time went well. An ID is 32 lower-case hex digits.
+	// Those of trace.NewID begin with the time, which keeps their look-up cheap; others work.
 	PutTraces(ctx context.Context, ts []rung.Trace) error
 	// Trace finds a trace by its ID or a prefix of it that only one has.
 	Trace(ctx context.Context, id string) (rung.Trace, error)
-	// Traces gives the traces that match, newest first unless f.Oldest.
+	// Traces gives the traces that match in the order in which they were written, which is that of their ends: the newest first
+	// unless f.Oldest or f.After. It reads them piece by piece; the loop may call the store. CodeNotFound if f.After is not there.
 	Traces(ctx context.Context, f TraceFilter) iter.Seq2[rung.Trace, error]
-	// DropTraces deletes traces older than before and then the oldest ones until at most maxBytes are kept (0: no limit). Traces
-	// with feedback that proposes an example are kept. It gives how many were deleted.
+	// DropTraces deletes traces that began before before, then the first written ones until the others take at most maxBytes on
+	// the disk (0: no limit). Traces with a correction are kept. Feedback from before before goes too unless it is a correction.
+	// It gives how many traces were deleted.
 	DropTraces(ctx context.Context, before time.Time, maxBytes int64) (int64, error)
 
-	// PutFeedback keeps feedback. Its trace may come later: traces are written in batches.
+	// PutFeedback keeps feedback. Its trace may come later: traces are written in batches. What is there under its ID is left alone.
 	PutFeedback(ctx context.Context, f rung.Feedback) error
 	// Feedback gives what was said about a trace, oldest first.
 	Feedback(ctx context.Context, trace string) ([]rung.Feedback, error)
@@ -79,7 +85,7 @@ type TraceFilter struct {
 	Until    time.Time // exclusive
 	Errors   bool      // only those with a code or a problem
 	Feedback bool      // only those with feedback
-	After    string    // only those written after this trace: to tail
+	After    string    // only those written after the trace with this ID, oldest first: to tail
 	Limit    int       // 0: all
-	Oldest   bool      // oldest first
+	Oldest   bool      // first written first
 }

@@ -18,7 +18,7 @@ func (s *Store) PutCandidate(ctx context.Context, c *rung.Candidate) (rung.Diges
 		return "", &rung.Error{Code: rung.CodeInternal, What: "a candidate has no JSON form: " + err.Error(), Err: err}
 	}
 	digest := rung.DigestBytes(b)
-	body := s.pack.pack(b)
+	body := s.pack.Pack(b)
 	return digest, s.put(ctx, func(t *tx) error {
 		return t.exec("INSERT INTO candidates (digest, body) VALUES (?,?) ON CONFLICT (digest) DO NOTHING", string(digest), body)
 	})
@@ -67,7 +67,7 @@ func (s *Store) found(ctx context.Context, query string, args ...any) ([]namedBo
 }
 
 func (s *Store) decode(body []byte, into any) error {
-	b, err := s.pack.unpack(body)
+	b, err := s.pack.Unpack(body)
 	if err == nil {
 		err = json.Unmarshal(b, into)
 	}
@@ -90,7 +90,7 @@ func (s *Store) PutBlob(ctx context.Context, kind string, digest rung.Digest, co
 	if got := rung.DigestBytes(content); got != digest {
 		return &rung.Error{Code: rung.CodeInternal, Place: kind, What: fmt.Sprintf("content of digest %s was put as %s", got.Short(), digest.Short())}
 	}
-	body := s.pack.pack(content)
+	body := s.pack.Pack(content)
 	return s.put(ctx, func(t *tx) error {
 		return t.exec("INSERT INTO blobs (kind, digest, content) VALUES (?,?,?) ON CONFLICT DO NOTHING", kind, string(digest), body)
 	})
@@ -106,7 +106,7 @@ func (s *Store) Blob(ctx context.Context, kind string, digest rung.Digest) ([]by
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	b, err := s.pack.unpack(body)
+	b, err := s.pack.Unpack(body)
 	if err == nil && rung.DigestBytes(b) != digest {
 		err = errors.New("the content of a blob does not have its digest")
 	}
@@ -118,7 +118,7 @@ func (s *Store) Blob(ctx context.Context, kind string, digest rung.Digest) ([]by
 
 // PutStep keeps the value of a step.
 func (s *Store) PutStep(ctx context.Context, key string, value []byte) error {
-	body := s.pack.pack(value)
+	body := s.pack.Pack(value)
 	return s.put(ctx, func(t *tx) error {
 		return t.exec("INSERT INTO steps (key, value) VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value=excluded.value", key, body)
 	})
@@ -134,7 +134,7 @@ func (s *Store) Step(ctx context.Context, key string) ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, s.failed(err)
 	}
-	b, err := s.pack.unpack(body)
+	b, err := s.pack.Unpack(body)
 	if err != nil {
 		return nil, false, s.damaged(err)
 	}

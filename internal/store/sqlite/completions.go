@@ -23,7 +23,7 @@ func (s *Store) PutCompletion(ctx context.Context, c rung.Completion) error {
 	if err != nil {
 		return err
 	}
-	request, text := s.pack.pack(c.Request), s.pack.pack([]byte(c.Text))
+	request, text := s.pack.Pack(c.Request), s.pack.Pack([]byte(c.Text))
 	return s.put(ctx, func(t *tx) error {
 		return t.exec(putCompletion, key, string(c.Model), request, text, c.Finish, c.Usage.In, c.Usage.Out, c.Usage.CachedIn,
 			c.CostUSD, int64(c.Latency), c.Attempts, nanos(c.At), c.Served)
@@ -55,10 +55,10 @@ func (s *Store) Completion(ctx context.Context, key rung.Digest) (rung.Completio
 		return c, false, s.failed(err)
 	}
 	c.At = fromNanos(at)
-	if c.Request, err = s.pack.unpack(req); err != nil {
+	if c.Request, err = s.pack.Unpack(req); err != nil {
 		return c, false, s.damaged(err)
 	}
-	plainText, err := s.pack.unpack(txt)
+	plainText, err := s.pack.Unpack(txt)
 	if err != nil {
 		return c, false, s.damaged(err)
 	}
@@ -72,11 +72,6 @@ func keyBytes(d rung.Digest) ([]byte, error) {
 		return nil, &rung.Error{Code: rung.CodeInternal, Place: string(d), What: "is no digest", Err: err}
 	}
 	return b, nil
-}
-
-func (s *Store) damaged(err error) error {
-	return &rung.Error{Code: rung.CodeStore, Place: s.path, What: "the store is damaged: " + err.Error(),
-		Do: "restore it from a backup, or move it away to start a new one", Err: err}
 }
 
 // nanos is a time as the database has it: 0 for the zero time.

@@ -13,7 +13,7 @@ import (
 )
 
 // failed turns what SQLite says into an error for a person.
-func (s *Store) failed(err error) error {
+func (s *file) failed(err error) error {
 	var e *rung.Error
 	if err == nil || errors.As(err, &e) {
 		return err
@@ -45,6 +45,11 @@ func describe(err error) (what, do string) {
 		return "the disk failed to read or write: " + sq.Error(), "check that the disk has space and works, and run it again"
 	}
 	return "the store cannot be used: " + sq.Error(), "run it again; if it stays, report it"
+}
+
+func (s *file) damaged(err error) error {
+	return &rung.Error{Code: rung.CodeStore, Place: s.path, What: "the store is damaged: " + err.Error(),
+		Do: "restore it from a backup, or move it away to start a new one", Err: err}
 }
 
 // dirError says why the store's directory or file could not be made.

@@ -13,30 +13,38 @@ import (
 	"github.com/rung-dev/rung"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql gateway/*.sql
 var migrations embed.FS
 
-// schemaVersion is the number of the last file in migrations. A test compares them.
-const schemaVersion = 1
+// schema is a directory of migrations with the number of the last one. A test compares them.
+type schema struct {
+	dir     string
+	version int64
+}
+
+var (
+	climbs  = schema{"migrations", 1}
+	serving = schema{"gateway", 1}
+)
 
 // migrate brings the schema up to date. Two processes may do it at once: each migration is a transaction, the one that comes
 // second fails on it, looks again and finds it done.
-func (s *Store) migrate(ctx context.Context) error {
+func (s *file) migrate(ctx context.Context, to schema) error {
 	var err error
 	for range 5 {
 		var have int64
 		if have, err = s.version(ctx); err != nil {
 			return s.failed(err)
 		}
-		if have == schemaVersion {
+		if have == to.version {
 			return nil
 		}
-		if have > schemaVersion {
+		if have > to.version {
 			return &rung.Error{Code: rung.CodeStore, Place: s.path,
-				What: fmt.Sprintf("the store was written by a newer rung (its schema is %d, this one knows %d)", have, schemaVersion),
+				What: fmt.Sprintf("the store was written by a newer rung (its schema is %d, this one knows %d)", have, to.version),
 				Do:   "upgrade rung, or choose another directory"}
 		}
-		if err = s.up(ctx); err == nil {
+		if err = s.up(ctx, to); err == nil {
 			return nil
 		}
 	}
@@ -44,7 +52,7 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 // version reads the schema's version without goose, which would look at every migration each time a store is opened.
-func (s *Store) version(ctx context.Context) (int64, error) {
+func (s *file) version(ctx context.Context) (int64, error) {
 	var name string
 	err := s.write.QueryRowContext(ctx, "SELECT name FROM sqlite_schema WHERE name = 'goose_db_version'").Scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -58,8 +66,8 @@ func (s *Store) version(ctx context.Context) (int64, error) {
 	return v.Int64, err
 }
 
-func (s *Store) up(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
+func (s *file) up(ctx context.Context, to schema) error {
+	files, err := fs.Sub(migrations, to.dir)
 	if err != nil {
 		return err
 	}

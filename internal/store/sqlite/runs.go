@@ -41,7 +41,7 @@ const putRun = `INSERT INTO runs (id, task, status, document, started_ns, ended_
 
 // PutRun keeps r under its ID.
 func (s *Store) PutRun(ctx context.Context, r store.Run) error {
-	body := s.pack.pack(r.Document)
+	body := s.pack.Pack(r.Document)
 	return s.put(ctx, func(t *tx) error {
 		return t.exec(putRun, r.ID, r.Task, string(r.Status), body, nanos(r.Started), nanos(r.Ended))
 	})
@@ -93,7 +93,7 @@ func (s *Store) runs(ctx context.Context, clause string, args ...any) ([]store.R
 		if err := rows.Scan(&r.ID, &r.Task, &r.Status, &body, &started, &ended); err != nil {
 			return nil, s.failed(err)
 		}
-		doc, err := s.pack.unpack(body)
+		doc, err := s.pack.Unpack(body)
 		if err != nil {
 			return nil, s.damaged(err)
 		}

@@ -20,7 +20,7 @@ func (s *Store) PutScores(ctx context.Context, card store.Card, scores []rung.Sc
 		if err != nil {
 			return &rung.Error{Code: rung.CodeInternal, Place: scores[i].Example, What: "a score has no JSON form: " + err.Error(), Err: err}
 		}
-		bodies[i] = s.pack.pack(b)
+		bodies[i] = s.pack.Pack(b)
 	}
 	return s.put(ctx, func(t *tx) error {
 		id, err := t.card(card)

@@ -60,7 +60,7 @@ func (t *tx) queryRow(query string, args []any, into ...any) error {
 }
 
 // put has the writer make a change and waits until it is committed. If ctx ends before, the change may or may not be made.
-func (s *Store) put(ctx context.Context, do func(*tx) error) error {
+func (s *file) put(ctx context.Context, do func(*tx) error) error {
 	w := &write{do: do, done: make(chan error, 1)}
 	select {
 	case s.queue <- w:
@@ -78,7 +78,7 @@ func (s *Store) put(ctx context.Context, do func(*tx) error) error {
 }
 
 // run is the writer. The queue has no buffer, so what has been sent is in a batch, and nothing is lost on closing.
-func (s *Store) run(t *tx) {
+func (s *file) run(t *tx) {
 	defer close(s.stopped)
 	defer t.close()
 	batch := make([]*write, 0, maxBatch)
@@ -103,7 +103,7 @@ func (s *Store) run(t *tx) {
 
 // commit makes a batch of changes in one transaction. If one of them fails, each is made in its own, so that a bad one
 // harms no other.
-func (s *Store) commit(t *tx, batch []*write) {
+func (s *file) commit(t *tx, batch []*write) {
 	err := t.transaction(batch)
 	if err != nil && len(batch) > 1 {
 		for _, w := range batch {
@@ -137,7 +137,7 @@ func (t *tx) rollback(cause error) error {
 	return cause
 }
 
-func (s *Store) closedError() error {
+func (s *file) closedError() error {
 	return &rung.Error{Code: rung.CodeStore, Place: s.path, What: "the store is closed"}
 }
 
