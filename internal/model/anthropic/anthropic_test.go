@@ -21,6 +21,8 @@ func provider(t *testing.T, transport http.RoundTripper, key string) model.Provi
 
 func TestProviderConforms(t *testing.T) { modeltest.Conform(t, "anthropic/m", provider) }
 
+func TestProviderStreams(t *testing.T) { modeltest.ConformStream(t, "anthropic/m", provider) }
+
 func TestMissingKeyNamesItsVariable(t *testing.T) {
 	t.Setenv("ANTHROPIC_API_KEY", "")
 	t.Setenv("ANTHROPIC_BASE_URL", "")

@@ -5,19 +5,17 @@ import (
 	"hash/fnv"
 	"math"
 	"net/http"
+	"strconv"
 )
 
 func writeAnswer(w http.ResponseWriter, c Call, r Reply) {
-	if r.In == 0 {
-		r.In = 1 + len(c.Body)/4
-	}
-	if r.Out == 0 {
-		r.Out = 1 + len(r.Text)/4
-	}
+	r = r.counted(c)
 	var v any
 	switch c.API {
 	case "anthropic":
 		v = anthropicAnswer(c, r)
+	case "responses":
+		v = responsesAnswer(c, r)
 	case "embeddings":
 		v = embeddings(c, r)
 	default:
@@ -27,9 +25,21 @@ func writeAnswer(w http.ResponseWriter, c Call, r Reply) {
 	_ = json.NewEncoder(w).Encode(v) // a client that has gone is not our concern
 }
 
+// counted fills in the usage that the script left open.
+func (r Reply) counted(c Call) Reply {
+	if r.In == 0 {
+		r.In = 1 + len(c.Body)/4
+	}
+	if r.Out == 0 {
+		r.Out = 1 + len(r.Text)/4
+	}
+	return r
+}
+
 type chatMessage struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
+	Role    string           `json:"role"`
+	Content *string          `json:"content"`
+	Calls   []map[string]any `json:"tool_calls,omitempty"`
 }
 
 type chatChoice struct {
@@ -59,11 +69,33 @@ type chatCompletion struct {
 func chatAnswer(c Call, r Reply) chatCompletion {
 	out := chatCompletion{ID: "chatcmpl-1", Object: "chat.completion", Created: 1, Model: c.Model, Choices: []chatChoice{}}
 	if r.Fault != NoChoices {
-		out.Choices = append(out.Choices, chatChoice{Message: chatMessage{"assistant", r.Text}, Finish: or(r.Finish, "stop")})
+		out.Choices = append(out.Choices, chatChoice{Message: chatMessageOf(r), Finish: r.finish()})
 	}
 	out.Usage = chatUsage{Prompt: r.In, Completion: r.Out, Total: r.In + r.Out}
 	out.Usage.Details.Cached = r.CachedIn
 	return out
+}
+
+func chatMessageOf(r Reply) chatMessage {
+	if len(r.Calls) == 0 {
+		return chatMessage{Role: "assistant", Content: &r.Text}
+	}
+	m := chatMessage{Role: "assistant"}
+	for i, call := range r.Calls {
+		m.Calls = append(m.Calls, chatCall(i, call))
+	}
+	return m
+}
+
+func chatCall(i int, call ToolCall) map[string]any {
+	return map[string]any{"index": i, "id": "call_" + strconv.Itoa(i), "type": "function", "function": map[string]any{"name": call.Name, "arguments": call.Arguments}}
+}
+
+func (r Reply) finish() string {
+	if len(r.Calls) > 0 {
+		return "tool_calls"
+	}
+	return or(r.Finish, "stop")
 }
 
 func or(s, otherwise string) string {
@@ -74,14 +106,40 @@ func or(s, otherwise string) string {
 }
 
 func anthropicAnswer(c Call, r Reply) map[string]any {
-	reason := map[string]string{"": "end_turn", "stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}[r.Finish]
+	reason := anthropicReason(r)
 	content := []map[string]any{}
-	if r.Fault != NoChoices {
+	for i, call := range r.Calls {
+		content = append(content, map[string]any{"type": "tool_use", "id": "toolu_" + strconv.Itoa(i), "name": call.Name, "input": json.RawMessage(call.Arguments)})
+	}
+	if r.Fault != NoChoices && len(r.Calls) == 0 {
 		content = append(content, map[string]any{"type": "text", "text": r.Text})
 	}
 	// Anthropic counts what was read from its cache apart from input_tokens.
 	return map[string]any{"id": "msg_1", "type": "message", "role": "assistant", "model": c.Model, "content": content, "stop_reason": reason,
 		"stop_sequence": nil, "usage": map[string]any{"input_tokens": r.In - r.CachedIn, "output_tokens": r.Out, "cache_read_input_tokens": r.CachedIn, "cache_creation_input_tokens": 0}}
+}
+
+func anthropicReason(r Reply) string {
+	if len(r.Calls) > 0 {
+		return "tool_use"
+	}
+	return map[string]string{"": "end_turn", "stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}[r.Finish]
+}
+
+// responsesAnswer is an answer of OpenAI's responses API.
+func responsesAnswer(c Call, r Reply) map[string]any {
+	output := []any{}
+	for i, call := range r.Calls {
+		output = append(output, map[string]any{"type": "function_call", "id": "fc_" + strconv.Itoa(i), "call_id": "call_" + strconv.Itoa(i), "name": call.Name, "arguments": call.Arguments, "status": "completed"})
+	}
+	if len(r.Calls) == 0 && r.Fault != NoChoices {
+		output = append(output, map[string]any{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+			"content": []any{map[string]any{"type": "output_text", "text": r.Text, "annotations": []any{}}}})
+	}
+	return map[string]any{"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": c.Model, "output": output,
+		"parallel_tool_calls": true, "tool_choice": "auto", "tools": []any{}, "error": nil, "incomplete_details": nil, "instructions": nil, "metadata": nil,
+		"usage": map[string]any{"input_tokens": r.In, "input_tokens_details": map[string]any{"cached_tokens": r.CachedIn},
+			"output_tokens": r.Out, "output_tokens_details": map[string]any{"reasoning_tokens": 0}, "total_tokens": r.In + r.Out}}
 }
 
 // embeddingSize is the length of the vectors; they depend on the text alone and are not normalised, as with some servers.

@@ -17,12 +17,13 @@ import (
 // Call is a request as the server saw it.
 type Call struct {
 	N         int    // 1 for the server's first request
-	API       string // "openai", "anthropic" or "embeddings"
+	API       string // "openai", "anthropic", "responses" or "embeddings"
 	Model     string
 	Messages  []model.Message
 	Inputs    []string        // of embeddings
 	Schema    json.RawMessage // the bytes as they came
 	MaxTokens int
+	Streamed  bool // the client asked for a stream
 	Header    http.Header
 	Body      []byte
 }
@@ -44,7 +45,14 @@ type Reply struct {
 	Delay      time.Duration
 	Fault      Fault
 	RetryAfter string // header value sent with faults that have a status
+
+	Pieces []string      // of a streamed answer; empty: Text by words
+	Gap    time.Duration // before each piece of a streamed answer
+	Calls  []ToolCall    // answered in place of Text
 }
+
+// ToolCall is a call of a tool that the server answers with. Arguments are a JSON object.
+type ToolCall struct{ Name, Arguments string }
 
 // Script decides what the server does.
 type Script func(Call) Reply
@@ -107,6 +115,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if reply.Fault != None && s.misbehave(w, r, call, reply) {
 		return
 	}
+	if call.Streamed && call.API != "embeddings" {
+		s.stream(w, r, call, reply)
+		return
+	}
 	writeAnswer(w, call, reply)
 }
 
@@ -131,6 +143,8 @@ func apiOf(path string) string {
 		return "embeddings"
 	case strings.HasSuffix(path, "/v1/messages"):
 		return "anthropic"
+	case strings.HasSuffix(path, "/responses"):
+		return "responses"
 	}
 	return ""
 }
@@ -143,6 +157,7 @@ type wireRequest struct {
 	Input               json.RawMessage `json:"input"`
 	MaxTokens           int             `json:"max_tokens"`
 	MaxCompletionTokens int             `json:"max_completion_tokens"`
+	Stream              bool            `json:"stream"`
 	ResponseFormat      struct {
 		JSONSchema struct {
 			Schema json.RawMessage `json:"schema"`
@@ -165,7 +180,7 @@ func parseCall(api string, body []byte) (Call, error) {
 	if err := json.Unmarshal(body, &w); err != nil {
 		return Call{}, fmt.Errorf("the request is not JSON: %w", err)
 	}
-	c := Call{API: api, Model: w.Model, MaxTokens: max(w.MaxTokens, w.MaxCompletionTokens), Body: body, Schema: w.ResponseFormat.JSONSchema.Schema}
+	c := Call{API: api, Model: w.Model, MaxTokens: max(w.MaxTokens, w.MaxCompletionTokens), Streamed: w.Stream, Body: body, Schema: w.ResponseFormat.JSONSchema.Schema}
 	if len(w.OutputConfig.Format.Schema) > 0 {
 		c.Schema = w.OutputConfig.Format.Schema
 	}
@@ -175,10 +190,29 @@ func parseCall(api string, body []byte) (Call, error) {
 	for _, m := range w.Messages {
 		c.Messages = append(c.Messages, model.Message{Role: m.Role, Content: contentText(m.Content)})
 	}
+	if api == "responses" {
+		c.Messages = append(c.Messages, responsesInput(w.Input)...)
+		return c, nil
+	}
 	if len(w.Input) > 0 && json.Unmarshal(w.Input, &c.Inputs) != nil {
 		c.Inputs = []string{contentText(w.Input)}
 	}
 	return c, nil
+}
+
+// responsesInput reads the input of the responses API: a text, or a list of messages.
+func responsesInput(raw json.RawMessage) []model.Message {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return []model.Message{{Role: "user", Content: text}}
+	}
+	var list []wireMessage
+	_ = json.Unmarshal(raw, &list) // anything else has no messages
+	var out []model.Message
+	for _, m := range list {
+		out = append(out, model.Message{Role: m.Role, Content: contentText(m.Content)})
+	}
+	return out
 }
 
 // contentText reads content that is a string or a list of text blocks.

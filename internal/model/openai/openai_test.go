@@ -247,3 +247,5 @@ func TestEmbedRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+func TestProviderStreams(t *testing.T) { modeltest.ConformStream(t, "openai/m", provider) }
