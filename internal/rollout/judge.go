@@ -1,0 +1,222 @@
+package rollout
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/stats"
+)
+
+// Action is what the evidence asks for.
+type Action string
+
+// The actions.
+const (
+	GoOn     Action = "go_on"
+	Promote  Action = "promote"
+	RollBack Action = "roll_back"
+)
+
+// Observed are the moments of a rollout: arm → metric → moments, the differences under the arm Pairs.
+type Observed = map[string]map[string]rung.Moments
+
+// Judgement is what the traffic says about a rollout.
+type Judgement struct {
+	Action    Action          `json:"action"`
+	Undecided bool            `json:"undecided,omitempty"` // max_n is reached without an answer
+	Reason    string          `json:"reason"`
+	BaselineN int64           `json:"baseline_n"` // requests
+	TargetN   int64           `json:"target_n"`
+	Rules     []RuleJudgement `json:"rules"`
+}
+
+// RuleJudgement is what the traffic says about one rule.
+type RuleJudgement struct {
+	rung.RolloutRule
+	Unit     string        `json:"unit,omitempty"`
+	Baseline rung.Interval `json:"baseline"`
+	Target   rung.Interval `json:"target"`
+	// Difference is target − baseline. Its N counts pairs. Its bounds hold at every look: the one towards worse at the rollback's
+	// share of alpha, the other at the promotion's.
+	Difference rung.Interval `json:"difference"`
+	Worse      bool          `json:"worse"`     // by more than Margin, beyond doubt
+	NotWorse   bool          `json:"not_worse"` // by more than Margin, beyond doubt
+	Gained     bool          `json:"gained"`    // by at least Gain, beyond doubt; true without a gain
+	// Needed is about how many requests of the target settle the rule if the rest are like those seen; 0 when it is settled or
+	// no end is in sight.
+	Needed int `json:"needed"`
+}
+
+// Settled reports whether the rule stands in the way of nothing any more.
+func (r *RuleJudgement) Settled() bool { return r.Worse || r.NotWorse && r.Gained }
+
+// Judge says what the traffic so far asks for. It may be asked after every request: the chance that a rollout is ever wrongly
+// rolled back or wrongly promoted stays at r.Alpha. Half of alpha is for each. The rollback's half is shared by the rules, since
+// any of them can cause it; a promotion needs all of them, so the wrong one among them has to be wrong alone and each may use
+// the whole half (intersection–union test, Berger 1982).
+func Judge(r *rung.Rollout, seen Observed) Judgement {
+	j := Judgement{Action: GoOn, BaselineN: requests(seen[Baseline]), TargetN: requests(seen[targetArm(r.Mode)])}
+	for _, rule := range r.Rules {
+		j.Rules = append(j.Rules, judgeRule(r, rule, seen))
+	}
+	if min(j.BaselineN, j.TargetN) < int64(r.MinN) {
+		j.Reason = fmt.Sprintf("%d requests per arm are needed before anything is judged; baseline %d, target %d", r.MinN, j.BaselineN, j.TargetN)
+		for i := range j.Rules {
+			j.Rules[i].Worse, j.Rules[i].NotWorse, j.Rules[i].Gained = false, false, false
+		}
+		return j
+	}
+	j.decide(r)
+	return j
+}
+
+func (j *Judgement) decide(r *rung.Rollout) {
+	all := true
+	var open, shown []string
+	for i := range j.Rules {
+		rule := &j.Rules[i]
+		if rule.Worse {
+			j.Action, j.Reason = RollBack, rule.worseReason()
+			return
+		}
+		if !rule.Settled() {
+			all = false
+			open = append(open, rule.Metric)
+		}
+		shown = append(shown, rule.betterReason())
+	}
+	switch {
+	case all:
+		j.Action, j.Reason = Promote, strings.Join(shown, "; ")
+	case r.MaxN > 0 && j.TargetN >= int64(r.MaxN):
+		j.Action, j.Undecided = RollBack, true
+		j.Reason = fmt.Sprintf("undecided after %d requests of the target (max_n %d): %s could be shown neither worse nor good enough", j.TargetN, r.MaxN, strings.Join(open, ", "))
+	default:
+		j.Reason = "not decided yet: " + strings.Join(open, ", ")
+	}
+}
+
+// requests of an arm: every metric is observed at most once per request.
+func requests(metrics map[string]rung.Moments) (n int64) {
+	for _, m := range metrics {
+		n = max(n, m.N)
+	}
+	return n
+}
+
+func judgeRule(r *rung.Rollout, rule rung.RolloutRule, seen Observed) RuleJudgement {
+	out := RuleJudgement{RolloutRule: rule}
+	i := metricIndex(rule.Metric)
+	if i < 0 {
+		return out // a rollout of a newer rung: the rule is never settled, so nothing is promoted
+	}
+	bound, back, forth := boundOf(rule), r.Alpha/2/float64(len(r.Rules)), r.Alpha/2
+	out.Bound, out.Unit = openBound(rule), Metrics[i].Unit
+	out.Baseline = armInterval(seen[Baseline][rule.Metric], bound, r.Alpha)
+	out.Target = armInterval(seen[targetArm(r.Mode)][rule.Metric], bound, r.Alpha)
+
+	pairs := seen[Pairs][rule.Metric]
+	better := running(pairs, -bound, bound) // of how much better the target is
+	if Metrics[i].LowerWins {
+		better.Sum = -better.Sum
+	}
+	low, high := better.LowerBound(forth), better.UpperBound(back)
+	out.Worse = better.EvidenceBelow(-rule.Margin) >= -math.Log(back)
+	out.NotWorse = better.EvidenceAbove(-rule.Margin) >= -math.Log(forth)
+	out.Gained = rule.Gain == 0 || better.EvidenceAbove(rule.Gain) >= -math.Log(forth)
+	out.Needed = needed(&out, better, r, back, forth)
+	out.Difference = rung.Interval{N: int(pairs.N), Level: 1 - back - forth, Low: low, High: high, Method: stats.RunningMethod}
+	if pairs.N > 0 {
+		out.Difference.Value = pairs.Sum / float64(pairs.N)
+	}
+	if Metrics[i].LowerWins {
+		out.Difference.Low, out.Difference.High = -high, -low
+	}
+	return out
+}
+
+func openBound(rule rung.RolloutRule) float64 {
+	if i := metricIndex(rule.Metric); i < 0 || !Metrics[i].Open {
+		return 0
+	}
+	return boundOf(rule)
+}
+
+// needed turns pairs into requests of the target.
+func needed(out *RuleJudgement, better stats.Running, r *rung.Rollout, back, forth float64) int {
+	if out.Settled() || better.N == 0 {
+		return 0
+	}
+	_, block := blocks(r.Share, r.Mode)
+	pairs := better.NeededBelow(-out.Margin, back)
+	up := better.NeededAbove(-out.Margin, forth)
+	if out.Gain > 0 {
+		up = better.NeededAbove(out.Gain, forth)
+	}
+	if pairs == 0 || up > 0 && up < pairs {
+		pairs = up
+	}
+	return max(0, (pairs-int(better.N))*block)
+}
+
+func running(m rung.Moments, low, high float64) stats.Running {
+	return stats.Running{N: m.N, Sum: m.Sum, Squares: m.Squares, Low: low, High: high}
+}
+
+func armInterval(m rung.Moments, bound, alpha float64) rung.Interval {
+	return rung.Interval(running(m, 0, bound).Interval(alpha))
+}
+
+func (r *RuleJudgement) worseReason() string {
+	return fmt.Sprintf("%s is worse by more than %s beyond doubt: %s", r.Metric, figure(r.Margin, r.Unit), r.evidence())
+}
+
+func (r *RuleJudgement) betterReason() string {
+	if r.Gain > 0 {
+		return fmt.Sprintf("%s is better by at least %s: %s", r.Metric, figure(r.Gain, r.Unit), r.evidence())
+	}
+	return fmt.Sprintf("%s is not worse by more than %s: %s", r.Metric, figure(r.Margin, r.Unit), r.evidence())
+}
+
+// evidence is the interval in words.
+func (r *RuleJudgement) evidence() string {
+	d := r.Difference
+	return fmt.Sprintf("target − baseline %s to %s (%d pairs, confidence sequence, level %s)", signed(d.Low), figure2(d.High, r.Unit), d.N, short(d.Level))
+}
+
+func figure(x float64, unit string) string {
+	if unit == "" {
+		return short(x)
+	}
+	return short(x) + " " + unit
+}
+
+func figure2(x float64, unit string) string {
+	if unit == "" {
+		return signed(x)
+	}
+	return signed(x) + " " + unit
+}
+
+func signed(x float64) string {
+	if x < 0 {
+		return "−" + short(-x)
+	}
+	return "+" + short(x)
+}
+
+// short has three significant digits and no exponent.
+func short(x float64) string {
+	digits := 3
+	if x != 0 {
+		digits = max(0, 2-int(math.Floor(math.Log10(math.Abs(x)))))
+	}
+	s := strconv.FormatFloat(x, 'f', digits, 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s
+}
