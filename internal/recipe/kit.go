@@ -222,7 +222,7 @@ func (k *Kit) maxTokens(ref rung.ModelRef, constrained bool) int {
 // What is spent on choosing is bounded: hosted models cost money per call, local ones time.
 const (
 	devLimit      = 64
-	localDevLimit = 32
+	localDevLimit = 24
 )
 
 // dev are the examples on which candidates for a model are chosen.
