@@ -53,15 +53,15 @@ const (
 )
 
 var (
-	taskRule    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	versionRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$`)
+	taskRule    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	versionRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,26}$`)
 )
 
-// CheckVersion says whether a release may be called so: letters, digits, dots and dashes, at most 63. No underscore, since
+// CheckVersion says whether a release may be called so: letters, digits, dots and dashes, at most 27. No underscore, since
 // one stands between task and version in a tag.
 func CheckVersion(version string) error {
 	if !versionRule.MatchString(version) {
-		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("%q is no version", version), Do: "use letters, digits, dots and dashes, at most 63, such as v3 or 2026.1"}
+		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("%q is no version", version), Do: "use letters, digits, dots and dashes, at most 27, such as v3 or 2026.1"}
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func CheckVersion(version string) error {
 // CheckTask says whether a task of that name can be released.
 func CheckTask(task string) error {
 	if !taskRule.MatchString(task) {
-		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("a task called %q cannot be released", task), Do: "give it a name of at most 63 letters, digits, dots, dashes and underscores"}
+		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("a task called %q cannot be released", task), Do: "give it a name of at most 100 letters, digits, dots, dashes and underscores"}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // The JSON Schema (schema.json) lists the same, which a test holds.
 var keys = map[string][]string{
 	"": {"task", "instructions", "input", "output", "examples", "documents", "bar", "models", "embedder", "rungs", "budget",
-		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards"},
+		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards", "licence"},
 	"instructions": {"file"},
 	"output":       {"json_schema", "labels", "text", "tools", "many_calls"},
 	"output.text":  {"max_words"},

@@ -132,6 +132,7 @@ func (r *reader) task(root *node) *rung.Task {
 	t.Limits = r.limits(s, t.Models)
 	r.resources(s, t)
 	t.Guards = r.guardSpecs(s, t)
+	t.Licences = r.licences(s)
 	return t
 }
 
