@@ -15,7 +15,7 @@ import (
 // The JSON Schema (schema.json) lists the same, which a test holds.
 var keys = map[string][]string{
 	"": {"task", "instructions", "input", "output", "examples", "documents", "bar", "models", "embedder", "rungs", "budget",
-		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards", "licence"},
+		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards", "licence", "rollout"},
 	"instructions": {"file"},
 	"output":       {"json_schema", "labels", "text", "tools", "many_calls"},
 	"output.text":  {"max_words"},
@@ -27,8 +27,11 @@ var keys = map[string][]string{
 	"metrics[]":    {"name", "regex", "contains", "cel", "pass_fail"},
 	"training":     {"wall", "seed", "max_rank"},
 	"retrieval":    {"chunk_tokens", "overlap", "k"},
+	"rollout":      {"mode", "share", "metrics", "alpha", "min_n", "max_n", "auto"},
 	"documents[]":  {"files", "groups"},
 	"guards[]":     {"guard", "on", "action", "fail_open", "restore", "phrases", "topics", "entities", "threshold", "max_chars"},
+
+	"rollout.metrics[]": {"metric", "margin", "gain", "bound"},
 }
 
 // reader collects what is wrong while it reads, so that a person sees all of it at once.
@@ -93,8 +96,11 @@ func (r *reader) unknownKey(p pair, path string, known []string) string {
 	return ""
 }
 
-// sectionOf names the sections that a misplaced key belongs to.
+// sectionOf names the sections that a misplaced key belongs to; empty where it could be meant for the task itself as well.
 func sectionOf(key string) string {
+	if slices.Contains(keys[""], key) {
+		return ""
+	}
 	var found []string
 	for path, list := range keys {
 		if path != "" && !strings.Contains(path, "[") && slices.Contains(list, key) {

@@ -133,6 +133,7 @@ func (r *reader) task(root *node) *rung.Task {
 	r.resources(s, t)
 	t.Guards = r.guardSpecs(s, t)
 	t.Licences = r.licences(s)
+	t.Rollout = r.rollout(s)
 	return t
 }
 
