@@ -23,8 +23,8 @@ type schema struct {
 }
 
 var (
-	climbs  = schema{"migrations", 1}
-	serving = schema{"gateway", 1}
+	climbs   = schema{"migrations", 1}
+	gateways = schema{"gateway", 1}
 )
 
 // migrate brings the schema up to date. Two processes may do it at once: each migration is a transaction, the one that comes

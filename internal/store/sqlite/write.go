@@ -59,6 +59,15 @@ func (t *tx) queryRow(query string, args []any, into ...any) error {
 	return st.QueryRowContext(context.Background(), args...).Scan(into...)
 }
 
+// query reads in the transaction; the caller closes the rows before the next statement.
+func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
+	st, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(context.Background(), args...)
+}
+
 // put has the writer make a change and waits until it is committed. If ctx ends before, the change may or may not be made.
 func (s *file) put(ctx context.Context, do func(*tx) error) error {
 	w := &write{do: do, done: make(chan error, 1)}
