@@ -107,33 +107,46 @@ func requests(metrics map[string]rung.Moments) (n int64) {
 	return n
 }
 
+// weighed is the evidence about one rule.
+type weighed struct {
+	better                  stats.Running // of how much better the target is
+	worse, notWorse, gained bool
+	back, forth             float64 // error of a rollback and of a promotion by this rule
+}
+
+// weigh is all that deciding needs, and cheap.
+func weigh(r *rung.Rollout, rule rung.RolloutRule, lowerWins bool, pairs rung.Moments) weighed {
+	bound := boundOf(rule)
+	w := weighed{better: running(pairs, -bound, bound), back: r.Alpha / 2 / float64(len(r.Rules)), forth: r.Alpha / 2}
+	if lowerWins {
+		w.better.Sum = -w.better.Sum
+	}
+	w.worse = w.better.EvidenceBelow(-rule.Margin) >= -math.Log(w.back)
+	w.notWorse = w.better.EvidenceAbove(-rule.Margin) >= -math.Log(w.forth)
+	w.gained = rule.Gain == 0 || w.better.EvidenceAbove(rule.Gain) >= -math.Log(w.forth)
+	return w
+}
+
 func judgeRule(r *rung.Rollout, rule rung.RolloutRule, seen Observed) RuleJudgement {
 	out := RuleJudgement{RolloutRule: rule}
 	i := metricIndex(rule.Metric)
 	if i < 0 {
 		return out // a rollout of a newer rung: the rule is never settled, so nothing is promoted
 	}
-	bound, back, forth := boundOf(rule), r.Alpha/2/float64(len(r.Rules)), r.Alpha/2
+	lowerWins, bound, pairs := Metrics[i].LowerWins, boundOf(rule), seen[Pairs][rule.Metric]
+	w := weigh(r, rule, lowerWins, pairs)
+	out.Worse, out.NotWorse, out.Gained = w.worse, w.notWorse, w.gained
 	out.Bound, out.Unit = openBound(rule), Metrics[i].Unit
 	out.Baseline = armInterval(seen[Baseline][rule.Metric], bound, r.Alpha)
 	out.Target = armInterval(seen[targetArm(r.Mode)][rule.Metric], bound, r.Alpha)
-
-	pairs := seen[Pairs][rule.Metric]
-	better := running(pairs, -bound, bound) // of how much better the target is
-	if Metrics[i].LowerWins {
-		better.Sum = -better.Sum
+	out.Needed = needed(&out, w, r)
+	low, high := w.better.LowerBound(w.forth), w.better.UpperBound(w.back)
+	if lowerWins {
+		low, high = -high, -low
 	}
-	low, high := better.LowerBound(forth), better.UpperBound(back)
-	out.Worse = better.EvidenceBelow(-rule.Margin) >= -math.Log(back)
-	out.NotWorse = better.EvidenceAbove(-rule.Margin) >= -math.Log(forth)
-	out.Gained = rule.Gain == 0 || better.EvidenceAbove(rule.Gain) >= -math.Log(forth)
-	out.Needed = needed(&out, better, r, back, forth)
-	out.Difference = rung.Interval{N: int(pairs.N), Level: 1 - back - forth, Low: low, High: high, Method: stats.RunningMethod}
+	out.Difference = rung.Interval{N: int(pairs.N), Level: 1 - w.back - w.forth, Low: low, High: high, Method: stats.RunningMethod}
 	if pairs.N > 0 {
 		out.Difference.Value = pairs.Sum / float64(pairs.N)
-	}
-	if Metrics[i].LowerWins {
-		out.Difference.Low, out.Difference.High = -high, -low
 	}
 	return out
 }
@@ -146,20 +159,20 @@ func openBound(rule rung.RolloutRule) float64 {
 }
 
 // needed turns pairs into requests of the target.
-func needed(out *RuleJudgement, better stats.Running, r *rung.Rollout, back, forth float64) int {
-	if out.Settled() || better.N == 0 {
+func needed(out *RuleJudgement, w weighed, r *rung.Rollout) int {
+	if out.Settled() || w.better.N == 0 {
 		return 0
 	}
 	_, block := blocks(r.Share, r.Mode)
-	pairs := better.NeededBelow(-out.Margin, back)
-	up := better.NeededAbove(-out.Margin, forth)
+	pairs := w.better.NeededBelow(-out.Margin, w.back)
+	up := w.better.NeededAbove(-out.Margin, w.forth)
 	if out.Gain > 0 {
-		up = better.NeededAbove(out.Gain, forth)
+		up = w.better.NeededAbove(out.Gain, w.forth)
 	}
 	if pairs == 0 || up > 0 && up < pairs {
 		pairs = up
 	}
-	return max(0, (pairs-int(better.N))*block)
+	return max(0, (pairs-int(w.better.N))*block)
 }
 
 func running(m rung.Moments, low, high float64) stats.Running {
