@@ -102,6 +102,9 @@ func (s *steps) freeze(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Store.PutStep(ctx, taskFileStep(s.doc.Run), []byte(s.Task.File)); err != nil {
+		return err
+	}
 	if err := report.KeepExamples(ctx, s.Store, s.Data.Heldout); err != nil || before == nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/app"
+	"github.com/rung-dev/rung/internal/store"
 	"github.com/rung-dev/rung/internal/store/sqlite"
 )
 
@@ -15,24 +17,38 @@ const storeName = ".rung"
 // readStore opens the store to read from: that of --store, else the nearest .rung of the working directory and those above
 // it. It makes none: where nothing was measured there is nothing to read. The caller closes it.
 func readStore(ctx context.Context, s *settings) (*sqlite.Store, error) {
+	dir, err := storeDir(s)
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, dir)
+}
+
+// storeDir finds the directory of the store.
+func storeDir(s *settings) (string, error) {
 	if s.store != "" {
 		if !isDir(s.store) {
-			return nil, &rung.Error{Code: rung.CodeNotFound, Place: s.store, What: "there is no store", Do: "name its directory with --store; rung climb makes one"}
+			return "", &rung.Error{Code: rung.CodeNotFound, Place: s.store, What: "there is no store", Do: "name its directory with --store; rung climb makes one"}
 		}
-		return sqlite.Open(ctx, s.store)
+		return s.store, nil
 	}
 	start, err := os.Getwd()
 	if err != nil {
-		return nil, &rung.Error{Code: rung.CodeStore, What: "the working directory cannot be read: " + err.Error(), Do: "name the store with --store", Err: err}
+		return "", &rung.Error{Code: rung.CodeStore, What: "the working directory cannot be read: " + err.Error(), Do: "name the store with --store", Err: err}
 	}
 	for dir := start; ; dir = filepath.Dir(dir) {
 		if path := filepath.Join(dir, storeName); isDir(path) {
-			return sqlite.Open(ctx, path)
+			return path, nil
 		}
 		if filepath.Dir(dir) == dir {
-			return nil, &rung.Error{Code: rung.CodeNotFound, Place: start, What: "no store (.rung) here or in a directory above", Do: "go to the task's directory, name the store with --store, or run rung climb first"}
+			return "", &rung.Error{Code: rung.CodeNotFound, Place: start, What: "no store (.rung) here or in a directory above", Do: "go to the task's directory, name the store with --store, or run rung climb first"}
 		}
 	}
+}
+
+// openServing opens what gateways share in a store's directory. The caller closes it.
+func openServing(ctx context.Context, dir string) (store.Serving, error) {
+	return sqlite.OpenServing(ctx, dir)
 }
 
 func isDir(path string) bool {

@@ -332,3 +332,9 @@ func (l *Layout) PartPath(ctx context.Context, r *rung.Release, kind string) (st
 func emptyIndex() ocispec.Index {
 	return ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{}}
 }
+
+// DigestFile is the digest of a file's content.
+func DigestFile(path string) (rung.Digest, error) {
+	p, err := (&Content{Path: path}).part()
+	return p.Digest, err
+}
