@@ -42,7 +42,8 @@ var rooms = map[string][]string{
 	"internal/recipe": {"rung", "internal/extract", "internal/form", "internal/grade", "internal/model", "internal/retrieve", "internal/tune"},
 	"internal/climb":  {"rung", "internal/recipe", "internal/stats"},
 
-	"internal/guard":                       {"rung", "internal/form"},
+	"internal/guard":                       {"rung", "internal/form", "internal/guard/linear"},
+	"internal/guard/linear":                {},
 	"internal/rollout":                     {"rung", "internal/stats"},
 	"internal/trace":                       {"rung", "internal/store"},
 	"internal/telemetry":                   {"rung"},
@@ -59,7 +60,7 @@ var rooms = map[string][]string{
 		"internal/grade", "internal/guard", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/recipe",
 		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/store", "internal/store/postgres",
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
-	"internal/cli": {"rung", "internal/app", "internal/data", "internal/engine", "internal/form", "internal/gateway", "internal/grade",
+	"internal/cli": {"rung", "internal/app", "internal/data", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard",
 		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/registry", "internal/report", "internal/rollout",
 		"internal/stats", "internal/store",
 		"internal/store/sqlite", "internal/task", "internal/trace", "internal/tune", "internal/venv"},
