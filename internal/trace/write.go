@@ -29,13 +29,15 @@ func (r *Recorder) run(ctx context.Context) {
 			last = true
 		}
 		for {
-			if batch = r.take(batch, least); len(batch) == 0 {
+			var size int64
+			if batch, size = r.take(batch, least); len(batch) == 0 {
 				break
 			}
 			r.redact(batch)
 			if !r.write(ctx, batch) {
 				return // stopped; Close counts what is left
 			}
+			r.free(size)
 		}
 		if last {
 			return
@@ -43,36 +45,33 @@ func (r *Recorder) run(ctx context.Context) {
 	}
 }
 
-// take moves up to a batch of traces from the queue, none if there are fewer than least.
-func (r *Recorder) take(batch []rung.Trace, least int) []rung.Trace {
+// take moves up to a batch of traces from the queue, none if there are fewer than least. Size is what they take in memory.
+func (r *Recorder) take(batch []rung.Trace, least int) (taken []rung.Trace, size int64) {
 	clear(batch[:cap(batch)]) // what was written is nobody's any more
 	batch = batch[:0]
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) < least {
-		return batch
+		return batch, 0
 	}
 	n := min(len(r.queue), r.cfg.Batch)
 	for _, t := range r.queue[:n] {
 		batch = append(batch, *t)
+		size += sizeOf(t)
 	}
 	rest := copy(r.queue, r.queue[n:])
 	clear(r.queue[rest:])
 	r.queue = r.queue[:rest]
-	return batch
+	return batch, size
 }
 
 // write brings a batch to the store however long that is away; false when it was told to stop.
 func (r *Recorder) write(ctx context.Context, batch []rung.Trace) bool {
-	size := int64(0)
-	for i := range batch {
-		size += sizeOf(&batch[i])
-	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := r.put(ctx, batch)
 		switch {
 		case err == nil:
-			r.settle(int64(len(batch)), 0, size)
+			r.settle(int64(len(batch)), 0)
 			return true
 		case ctx.Err() != nil:
 			return false
@@ -85,7 +84,7 @@ func (r *Recorder) write(ctx context.Context, batch []rung.Trace) bool {
 			return true
 		case !passing(err):
 			r.cfg.Log.Error("a trace cannot be kept", "trace", batch[0].ID, "error", err)
-			r.settle(0, 1, size)
+			r.settle(0, 1)
 			return true
 		}
 		select {
@@ -127,14 +126,18 @@ func passing(err error) bool {
 	return true
 }
 
-// settle counts traces as done, and gives back the memory that they took before they were redacted, or less.
-func (r *Recorder) settle(written, dropped, size int64) {
+// settle counts traces as done.
+func (r *Recorder) settle(written, dropped int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stats.Written += written
 	r.stats.Dropped += dropped
 	r.stats.Queued -= written + dropped
-	if r.bytes -= size; r.stats.Queued == 0 {
-		r.bytes = 0 // redacting has changed sizes
-	}
+}
+
+// free gives back the memory of a batch that is done.
+func (r *Recorder) free(size int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bytes -= size
 }

@@ -1,0 +1,17 @@
+package app
+
+import (
+	"context"
+
+	"github.com/rung-dev/rung/internal/store"
+	"github.com/rung-dev/rung/internal/store/postgres"
+	"github.com/rung-dev/rung/internal/store/sqlite"
+)
+
+// OpenServing opens what gateways keep: in Postgres when url is set ("postgres://…"), else in SQLite in dir.
+func OpenServing(ctx context.Context, dir, url string) (store.Serving, error) {
+	if url != "" {
+		return postgres.Open(ctx, url)
+	}
+	return sqlite.OpenServing(ctx, dir)
+}
