@@ -71,3 +71,21 @@ func withoutNames(r result) result {
 	r.hit = len(r.spans) > 0 || len(r.kinds) > 0
 	return r
 }
+
+// Finding is a piece of personal data in a text: its kind and its bytes.
+type Finding struct {
+	Kind       string `json:"kind"`
+	Start, End int
+}
+
+// Find gives the personal data in a text, of the kinds given or of all.
+func Find(text string, entities []string) []Finding {
+	if len(entities) == 0 {
+		entities = rung.GuardEntities
+	}
+	var out []Finding
+	for _, sp := range findPII(text, entities) {
+		out = append(out, Finding{sp.kind, sp.start, sp.end})
+	}
+	return out
+}
