@@ -45,6 +45,7 @@ type exit struct {
 // worker is one run of the training worker.
 type worker struct {
 	python  string
+	verb    string // what it does with the job; empty: train
 	files   string // the directory that holds the rungworker package
 	job     string // path of the job file
 	dir     string
@@ -56,7 +57,11 @@ type worker struct {
 // run starts the worker and follows it to its end. When ctx ends, the worker is asked to stop and to save its state, and
 // killed when it does not.
 func (w *worker) run(ctx context.Context, heard func(line)) (exit, error) {
-	cmd := exec.Command(w.python, "-m", "rungworker", w.job)
+	args := []string{"-m", "rungworker"}
+	if w.verb != "" {
+		args = append(args, w.verb)
+	}
+	cmd := exec.Command(w.python, append(args, w.job)...)
 	cmd.Dir = w.dir
 	cmd.Env = append(os.Environ(), w.environment()...)
 	cmd.SysProcAttr = withParent()

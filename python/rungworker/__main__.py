@@ -1,4 +1,4 @@
-"""Runs one training job: ``python -m rungworker JOB.json``."""
+"""Runs one training job: ``python -m rungworker JOB.json``; or merges an adapter, see merge.py."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+from . import merge
 from .protocol import Job, JobError, Speaker, Stopped, read_job, write_atomic
 
 # Exit statuses. The events say the same in words; the status tells a crash from an answer.
@@ -24,6 +25,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     signal.signal(signal.SIGINT, lambda *_: asked.set())
     try:
+        if sys.argv[1] == "merge":
+            threading.Thread(target=_watch_stdin, daemon=True).start()
+            speaker.say("done", result=merge.run(merge.read_merge(Path(sys.argv[2])), speaker))
+            return DONE
         job = read_job(Path(sys.argv[1]))
         if job.options.die_with_stdin:
             threading.Thread(target=_watch_stdin, daemon=True).start()
@@ -42,7 +47,7 @@ def main() -> int:
     except Exception as err:  # noqa: BLE001 - told below by what it is, or raised
         if not _out_of_memory(err):
             raise
-        what = "the memory is not enough for this training"
+        what = "the memory is not enough for this job"
         speaker.say("error", code="capacity", what=what, do="use a smaller batch, shorter rows or fewer targets", place="")
         return FAILED
 
