@@ -50,6 +50,7 @@ type Answer struct {
 	Problem  Problem         `json:"problem,omitempty"`
 	Detail   string          `json:"detail,omitempty"` // the validator's or provider's message
 	Repaired bool            `json:"repaired,omitempty"`
+	Finish   string          `json:"-"` // of the last completion: stop, length, content_filter
 	// Unsupported: the server refused the request because it cannot hold answers to a schema.
 	Unsupported bool          `json:"unsupported,omitempty"`
 	Passages    []Passage     `json:"passages,omitempty"`

@@ -75,7 +75,7 @@ func count(ans *rung.Answer, c *rung.Completion, cached bool) {
 // read takes the citations out of the text and reads the rest as an answer. What was cut off and only became an answer by
 // repair is no answer: the missing part could be anything.
 func (r *Runner) read(ans *rung.Answer, c *rung.Completion, input json.RawMessage) form.Read {
-	ans.Text = c.Text
+	ans.Text, ans.Finish = c.Text, c.Finish
 	text := c.Text
 	if r.cand.Retrieval != nil && r.cand.Retrieval.Cite {
 		text, ans.Cited = cited(text, ans.Passages)

@@ -1,0 +1,274 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/rung-dev/rung"
+)
+
+// call is one request on its way. It belongs to the goroutine of its handler.
+type call struct {
+	g       *Gateway
+	w       http.ResponseWriter
+	control *http.ResponseController
+	r       *http.Request
+	ctx     context.Context
+	api     *api
+	cfg     *Config
+	state   *state
+	start   time.Time
+	trace   *rung.Trace
+	account *account
+	groups  []string
+	body    []byte
+	env     envelope
+
+	estimate float64      // tokens taken from the key's rate before the answer
+	upstream bool         // what fails from now on is not the caller's doing
+	begun    bool         // something of the answer was written
+	events   streamWriter // of a stream that has begun
+	buf      []byte
+	after    func() // runs when the caller has the answer
+}
+
+// answer handles a request for an answer of a model.
+func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, a *api) {
+	start := time.Now()
+	c := &call{g: g, w: w, control: http.NewResponseController(w), r: r, ctx: r.Context(), api: a, cfg: g.config.Load(), state: g.state.Load(), start: start}
+	c.trace = &rung.Trace{ID: newTraceID(), At: start.UTC(), Gateway: g.opt.Name, API: a.name, Status: http.StatusOK, Parent: parentOf(r)}
+	defer c.end()
+	w.Header()["X-Rung-Trace"] = []string{c.trace.ID}
+	if err := c.run(); err != nil {
+		c.fail(err)
+	}
+}
+
+func newTraceID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
+
+// parentOf is the trace id of a W3C traceparent header. It is not taken as the id of our trace: callers repeat theirs.
+func parentOf(r *http.Request) string {
+	h := r.Header["Traceparent"]
+	if len(h) == 0 || len(h[0]) < 55 || h[0][2] != '-' || h[0][35] != '-' {
+		return ""
+	}
+	id := h[0][3:35]
+	if _, err := hex.DecodeString(id); err != nil {
+		return ""
+	}
+	return strings.ToLower(id)
+}
+
+// run does the request in the order: who asks, what, is there room, and then the answer.
+func (c *call) run() error {
+	if c.r.Method != http.MethodPost {
+		return &known{status: http.StatusMethodNotAllowed, err: bad("use POST")}
+	}
+	if err := c.authorise(ScopeServe); err != nil {
+		return err
+	}
+	if err := c.read(); err != nil {
+		return err
+	}
+	var err error
+	if c.env, err = open(c.body); err != nil {
+		return err
+	}
+	c.trace.Model, c.trace.Stream = strings.Clone(c.env.model), c.env.stream
+	c.estimate = float64(len(c.body)) / 4
+	if err := c.account.admit(c.estimate, c.start); err != nil {
+		c.estimate = 0
+		return err
+	}
+	if err := c.g.admit.enter(c.ctx, c.cfg.Limits.QueueWait); err != nil {
+		return err
+	}
+	defer c.g.admit.leave()
+	return c.route()
+}
+
+// authorise finds the key and the access groups.
+func (c *call) authorise(scope string) error {
+	var err error
+	if c.account, err = c.state.find(c.r, c.g.public.Load()); err != nil {
+		return err
+	}
+	if c.account != nil {
+		c.trace.Key = c.account.key.ID
+	}
+	if err := c.account.may(scope); err != nil {
+		return err
+	}
+	c.groups, err = c.cfg.Groups.of(c.r, c.account)
+	return err
+}
+
+var errLarge = errors.New("the body is too large")
+
+// read takes in the body, within its limits of size and time.
+func (c *call) read() error {
+	limit := c.cfg.Limits.Body
+	if c.r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	_ = c.control.SetReadDeadline(time.Now().Add(c.cfg.Limits.Read)) // a connection that has no deadlines is a test's
+	defer func() { _ = c.control.SetReadDeadline(time.Time{}) }()
+	var err error
+	c.body, err = readUpTo(c.r.Body, c.r.ContentLength, limit)
+	switch {
+	case errors.Is(err, errLarge):
+		return tooLarge(limit)
+	case err != nil:
+		return &known{status: http.StatusRequestTimeout, err: &rung.Error{Code: rung.CodeInput, What: "the body did not come whole, or not in time", Err: err}}
+	}
+	if err := checkJSON(c.body); err != nil {
+		return bad("%s", err)
+	}
+	return nil
+}
+
+func tooLarge(limit int64) error {
+	return &known{status: http.StatusRequestEntityTooLarge, final: true, err: bad("the body is larger than %d bytes", limit)}
+}
+
+func readUpTo(r io.Reader, length, limit int64) ([]byte, error) {
+	if length >= 0 {
+		b := make([]byte, length)
+		_, err := io.ReadFull(r, b)
+		return b, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if int64(len(b)) > limit {
+		return nil, errLarge
+	}
+	return b, err
+}
+
+// route finds who answers: a task, or a provider as it is.
+func (c *call) route() error {
+	name := c.env.model
+	task, at := splitModel(name)
+	if t := c.state.tasks[task]; t != nil {
+		if err := c.account.mayAsk(task); err != nil {
+			return err
+		}
+		if c.api.ask == nil {
+			return bad("the task %s does not make embeddings: ask for provider/model", task)
+		}
+		return c.task(t, at)
+	}
+	provider, model, ok := strings.Cut(name, "/")
+	if !ok || !c.cfg.passes(name) {
+		return &known{final: true, err: &rung.Error{Code: rung.CodeModel, What: "there is no task or model " + clipName(name) + " here", Do: "see /v1/models"}}
+	}
+	if err := c.account.mayAsk(name); err != nil {
+		return err
+	}
+	return c.pass(provider, model)
+}
+
+// within bounds the rest of the request.
+func (c *call) within(d time.Duration) context.CancelFunc {
+	ctx, cancel := context.WithTimeout(c.ctx, d)
+	c.ctx = ctx
+	return cancel
+}
+
+// fail tells the caller what went wrong, in a stream that has begun as its last event.
+func (c *call) fail(err error) {
+	if c.ctx.Err() == context.DeadlineExceeded && c.r.Context().Err() == nil {
+		err = &rung.Error{Code: rung.CodeTimeout, What: "no answer in time", Do: "try again", Err: err}
+	} else if c.r.Context().Err() != nil {
+		err = &rung.Error{Code: rung.CodeInterrupted, What: "the caller has gone", Err: errors.Join(c.r.Context().Err(), err)}
+	}
+	f := failureOf(err, c.upstream)
+	c.trace.Status, c.trace.Code, c.trace.Error = f.status, f.code, errText(err)
+	if f.code == rung.CodeInternal {
+		c.g.log.Error("a request failed by a defect", "trace", c.trace.ID, "error", err)
+	}
+	c.extend()
+	switch {
+	case !c.begun:
+		c.begun = true
+		writeFailure(c.w, c.api.anthropic, &f, c.trace.ID)
+	case c.events != nil:
+		c.send(c.events.fail(c.buf[:0], &f))
+	}
+}
+
+// errText is an error for the trace, cut to what a list can show.
+func errText(err error) string {
+	s := err.Error()
+	if len(s) > 1000 {
+		s = strings.ToValidUTF8(s[:1000], "")
+	}
+	return s
+}
+
+// extend gives the next write its time.
+func (c *call) extend() {
+	_ = c.control.SetWriteDeadline(time.Now().Add(c.cfg.Limits.Write)) // a connection that has no deadlines is a test's
+}
+
+// send writes and flushes.
+func (c *call) send(b []byte) error {
+	c.extend()
+	if _, err := c.w.Write(b); err != nil {
+		return gone(err)
+	}
+	if err := c.control.Flush(); err != nil {
+		return gone(err)
+	}
+	if c.trace.First == 0 {
+		c.trace.First = time.Since(c.start)
+	}
+	return nil
+}
+
+func gone(err error) error {
+	return &rung.Error{Code: rung.CodeInterrupted, What: "the caller has gone", Err: err}
+}
+
+// end settles what the request took and leaves its trace, also when the handler panics.
+func (c *call) end() {
+	if p := recover(); p != nil {
+		c.trace.Status, c.trace.Code, c.trace.Error = http.StatusInternalServerError, rung.CodeInternal, fmt.Sprint("panic: ", p)
+		c.g.log.Error("a request failed by a defect", "trace", c.trace.ID, "panic", p, "stack", string(debug.Stack()))
+		if !c.begun {
+			f := failureOf(&rung.Error{Code: rung.CodeInternal, What: "a defect in the gateway"}, false)
+			writeFailure(c.w, c.api.anthropic, &f, c.trace.ID)
+		} else {
+			defer panic(http.ErrAbortHandler) // the connection must not look as if the answer were whole
+		}
+	}
+	c.trace.Latency = time.Since(c.start)
+	if c.estimate > 0 || c.trace.CostUSD > 0 {
+		c.account.used(c.estimate, c.trace.Usage, c.trace.CostUSD)
+	}
+	c.g.observe(c.trace)
+	if c.after != nil {
+		c.after()
+	}
+}
+
+// observe hands a trace to those who keep and count.
+func (g *Gateway) observe(t *rung.Trace) {
+	if g.opt.Meter != nil {
+		g.opt.Meter.Observe(t)
+	}
+	if g.opt.Recorder != nil {
+		g.opt.Recorder.Record(t)
+	}
+}

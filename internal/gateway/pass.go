@@ -1,0 +1,337 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/model"
+)
+
+// upstream is a provider that requests are passed through to, its addresses read once.
+type upstream struct {
+	Upstream
+	urls map[*api]*url.URL
+}
+
+// newTransport is shared by all requests that are passed through: it keeps as many connections to a provider as there are requests.
+func newTransport() http.RoundTripper {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           2048,
+		MaxIdleConnsPerHost:    1024,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+		DisableCompression:     true, // what comes goes on as it is
+		WriteBufferSize:        8 << 10,
+		ReadBufferSize:         16 << 10,
+	}
+}
+
+// upstreamOf finds a provider. One that cannot be used now is asked for again by the next request.
+func (g *Gateway) upstreamOf(provider string) (*upstream, error) {
+	if u, ok := g.upstreams.Load(provider); ok {
+		return u.(*upstream), nil
+	}
+	if g.opt.Upstream == nil {
+		return nil, &rung.Error{Code: rung.CodeModel, What: "nothing is passed through here"}
+	}
+	up, err := g.opt.Upstream(provider)
+	if err != nil {
+		return nil, err
+	}
+	u := &upstream{Upstream: *up, urls: map[*api]*url.URL{}}
+	for _, a := range []*api{chatAPI, responsesAPI, messagesAPI, embeddingsAPI} {
+		if a.anthropic != (up.API == "anthropic") {
+			continue
+		}
+		if u.urls[a], err = url.Parse(up.Base + a.path); err != nil {
+			return nil, &rung.Error{Code: rung.CodeUsage, Place: up.Base, What: "is no base URL", Err: err}
+		}
+	}
+	g.upstreams.Store(provider, u)
+	return u, nil
+}
+
+// pass hands the request to a provider as it came, but for the model's name, and the answer back as it comes.
+func (c *call) pass(provider, name string) error {
+	c.trace.Upstream = rung.ModelRef(c.trace.Model)
+	if provider == "local" {
+		return c.translate(name)
+	}
+	up, err := c.g.upstreamOf(provider)
+	if err != nil {
+		c.upstream = true
+		return err
+	}
+	target := up.urls[c.api]
+	if target == nil {
+		return bad("%s does not speak this API", provider)
+	}
+	c.upstream = true
+	defer c.within(c.cfg.Limits.Request)()
+	resp, err := c.g.transport.RoundTrip(c.outgoing(up, target, name))
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		return &rung.Error{Code: rung.CodeAuth, Place: provider, What: sprintf("the provider answered with %d", resp.StatusCode), Do: "check the gateway's key for it"}
+	}
+	t := &tally{api: c.api, keep: c.cfg.text("")}
+	sent := time.Since(c.start)
+	err = c.hand(resp, t)
+	c.trace.Spans = append(c.trace.Spans, rung.Span{Name: "model", Start: sent, Took: time.Since(c.start) - sent})
+	c.settle(up, name, t)
+	c.trace.Status = resp.StatusCode
+	if resp.StatusCode >= 400 {
+		c.trace.Code, c.trace.Problem = rung.CodeProvider, rung.CallFailed
+	} else if err == nil && t.failed {
+		c.trace.Code, c.trace.Problem, c.trace.Error = rung.CodeProvider, rung.CallFailed, "the provider's stream ended with an error"
+	}
+	return err
+}
+
+// outgoing is the request to the provider. Of the caller's headers only those go on that say what kind of answer is wanted.
+func (c *call) outgoing(up *upstream, target *url.URL, name string) *http.Request {
+	body := c.env.rewritten(make([]byte, 0, len(c.body)+len(name)+2), c.body, name)
+	h := make(http.Header, len(up.Header)+4)
+	for k, v := range up.Header {
+		h[k] = v
+	}
+	h["Content-Type"] = jsonType
+	for _, k := range []string{"Accept", "Openai-Beta", "Anthropic-Beta", "Anthropic-Version", "Idempotency-Key", "Traceparent", "Tracestate"} {
+		if v, ok := c.r.Header[k]; ok {
+			h[k] = v
+		}
+	}
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = []string{"rung"}
+	}
+	r := &http.Request{Method: http.MethodPost, URL: target, Host: target.Host, Header: h, ContentLength: int64(len(body)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	return r.WithContext(c.ctx)
+}
+
+func (c *call) unreachable(err error) error {
+	switch {
+	case c.r.Context().Err() != nil, errors.Is(err, context.DeadlineExceeded):
+		return err // fail knows what to say
+	}
+	return &rung.Error{Code: rung.CodeUnreachable, Place: string(c.trace.Upstream), What: "the provider cannot be reached", Err: err}
+}
+
+// dropped are headers of an answer that are the gateway's own business, or the connection's.
+var dropped = map[string]bool{"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
+	"Upgrade": true, "Set-Cookie": true, "Content-Length": true, "Date": true, "Server": true, "Alt-Svc": true, "Strict-Transport-Security": true}
+
+const (
+	// What is read of an answer in one piece, to tell its usage; a longer one is handed on all the same, its usage estimated.
+	maxWhole = 1 << 20
+	// maxPassed ends answers that do not end themselves.
+	maxPassed = 256 << 20
+)
+
+var wholes = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return &b }}
+
+// hand gives the answer to the caller as it comes.
+func (c *call) hand(resp *http.Response, t *tally) error {
+	h := c.w.Header()
+	for k, v := range resp.Header {
+		if !dropped[k] {
+			h[k] = v
+		}
+	}
+	pooled := wholes.Get().(*[]byte)
+	defer func() {
+		if cap(*pooled) <= maxWhole {
+			wholes.Put(pooled)
+		}
+	}()
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		return c.handEvents(resp, t, (*pooled)[:cap(*pooled)])
+	}
+	if n := resp.ContentLength; n >= 0 && n <= maxWhole {
+		if int(n) > cap(*pooled) {
+			*pooled = make([]byte, 0, n)
+		}
+		return c.handWhole(resp, t, (*pooled)[:n])
+	}
+	return c.handLong(resp, t, (*pooled)[:cap(*pooled)])
+}
+
+// handWhole reads all of a short answer before the first byte goes on, so that one that is cut is an error and not half an answer.
+func (c *call) handWhole(resp *http.Response, t *tally, body []byte) error {
+	if _, err := io.ReadFull(resp.Body, body); err != nil {
+		return c.cut(err)
+	}
+	c.w.Header()["Content-Length"] = resp.Header["Content-Length"]
+	c.begun = true
+	c.w.WriteHeader(resp.StatusCode)
+	if err := c.send(body); err != nil { // flushed: what follows is not on the caller's time
+		return err
+	}
+	t.whole(body)
+	return nil
+}
+
+func (c *call) handLong(resp *http.Response, t *tally, buf []byte) error {
+	c.begun = true
+	c.w.WriteHeader(resp.StatusCode)
+	var kept []byte
+	err := c.copy(resp.Body, buf, false, func(b []byte) {
+		if len(kept)+len(b) <= maxWhole {
+			kept = append(kept, b...)
+		}
+	})
+	t.whole(kept)
+	return err
+}
+
+func (c *call) handEvents(resp *http.Response, t *tally, buf []byte) error {
+	c.begun = true
+	c.w.Header()["X-Accel-Buffering"] = []string{"no"} // for a proxy in front
+	c.w.WriteHeader(resp.StatusCode)
+	c.trace.Stream = true
+	return c.copy(resp.Body, buf, true, t.feed)
+}
+
+// copy hands bytes on as they come.
+func (c *call) copy(body io.Reader, buf []byte, flush bool, seen func([]byte)) error {
+	total := 0
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			total += n
+			if werr := c.write(buf[:n], flush); werr != nil {
+				return werr
+			}
+			seen(buf[:n])
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return c.cut(err)
+		}
+		if total > maxPassed {
+			return c.cut(model.ErrBodyTooLarge)
+		}
+	}
+}
+
+func (c *call) write(b []byte, flush bool) error {
+	if flush {
+		return c.send(b)
+	}
+	c.extend()
+	if _, err := c.w.Write(b); err != nil {
+		return gone(err)
+	}
+	return nil
+}
+
+// cut ends an answer that broke off: where bytes of it are out already, the connection must end, so that it does not look whole.
+func (c *call) cut(err error) error {
+	out := &rung.Error{Code: rung.CodeProvider, Place: string(c.trace.Upstream), What: "the connection to the provider was cut before the answer was whole", Do: "try again", Err: err}
+	if !c.begun {
+		return out
+	}
+	c.after = func() { panic(http.ErrAbortHandler) }
+	return out
+}
+
+// settle writes down what an answer took.
+func (c *call) settle(up *upstream, name string, t *tally) {
+	if !t.counted && (t.events > 0 || len(t.text) > 0) { // a stream without usage: about a token an event, and four bytes a token
+		t.usage = rung.Usage{In: len(c.body) / 4, Out: max(t.events, len(t.text)/4)}
+	}
+	c.trace.Usage = t.usage
+	if up != nil && up.Prices != nil {
+		c.trace.CostUSD = up.Prices(name).Cost(t.usage, time.Since(c.start))
+	}
+	if t.keep {
+		c.trace.Input = appendString(nil, c.env.lastUser())
+		if len(t.text) > 0 {
+			c.trace.Output = appendString(nil, string(t.text))
+		}
+	}
+}
+
+// tally reads usage and text out of an answer on its way.
+type tally struct {
+	api     *api
+	keep    bool // the text
+	usage   rung.Usage
+	counted bool
+	failed  bool
+	events  int
+	text    []byte
+	line    []byte // the beginning of a line whose end has not come
+	skip    bool   // the line is too long to be read
+}
+
+// maxText bounds what a trace keeps of an answer.
+const maxText = 256 << 10
+
+func (t *tally) add(text string) {
+	if t.keep && len(t.text)+len(text) <= maxText {
+		t.text = append(t.text, text...)
+	}
+}
+
+func (t *tally) whole(body []byte) {
+	v := gjson.Parse(view(body))
+	t.usage = t.api.usage(v)
+	t.counted = t.usage.In+t.usage.Out > 0
+	if t.keep {
+		t.add(t.api.text(v))
+	}
+}
+
+// feed takes the next bytes of a stream of events.
+func (t *tally) feed(b []byte) {
+	for len(b) > 0 {
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			if t.skip = t.skip || len(t.line)+len(b) > maxWhole; t.skip {
+				t.line = t.line[:0]
+				return
+			}
+			t.line = append(t.line, b...)
+			return
+		}
+		line := b[:end]
+		b = b[end+1:]
+		if len(t.line) > 0 {
+			t.line = append(t.line, line...)
+			line = t.line
+		}
+		if !t.skip {
+			t.data(line)
+		}
+		t.line, t.skip = t.line[:0], false
+	}
+}
+
+func (t *tally) data(line []byte) {
+	data, ok := bytes.CutPrefix(line, []byte("data:"))
+	if data = bytes.TrimSpace(data); !ok || len(data) == 0 || data[0] != '{' {
+		return
+	}
+	t.api.event(t, gjson.Parse(view(data)))
+}
