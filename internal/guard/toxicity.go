@@ -63,8 +63,9 @@ func newToxicity(threshold float64) checker {
 
 func (t *toxicity) check(_ context.Context, _ rung.GuardStage, text string) (result, error) {
 	var r result
-	for _, part := range sentencesOf(text, 1) {
-		points, spans := t.points(text[part.start:part.end])
+	parts := sentencesOf(text, 1)
+	for i, part := range parts {
+		points, spans := t.points(text[part.start:part.end], i > 0 && t.groupIn(text[parts[i-1].start:parts[i-1].end]))
 		score := 1 - math.Exp(-points)
 		r.score = max(r.score, score)
 		if score < t.threshold {
@@ -81,8 +82,23 @@ func (t *toxicity) check(_ context.Context, _ rung.GuardStage, text string) (res
 	return r, nil
 }
 
-// points weighs one sentence, and gives the words to take out.
-func (t *toxicity) points(sentence string) (float64, []span) {
+// groupIn reports whether a sentence names a group: "them" in the next one may be that.
+func (t *toxicity) groupIn(sentence string) bool {
+	return len(t.lists["groups"].find(sentence))+len(t.lists["slurs"].find(sentence)) > 0
+}
+
+// points weighs one sentence, and gives the words to take out. before says that the sentence before it names a group. Letters
+// that stand one by one are read as words, which are then not found in place.
+func (t *toxicity) points(sentence string, before bool) (float64, []span) {
+	if words := joined(folded(sentence).text); words != "" {
+		sentence += " " + words
+		points, _ := t.weigh(sentence, before)
+		return points, nil
+	}
+	return t.weigh(sentence, before)
+}
+
+func (t *toxicity) weigh(sentence string, before bool) (float64, []span) {
 	hits := map[string][]span{}
 	for title, m := range t.lists {
 		if found := m.find(sentence); len(found) > 0 {
@@ -94,6 +110,9 @@ func (t *toxicity) points(sentence string) (float64, []span) {
 	}
 	n := func(title string) float64 { return math.Min(3, float64(len(hits[title]))) }
 	target := math.Min(1, n("groups")+n("slurs"))
+	if before && len(hits["them"]) > 0 {
+		target = 1
+	}
 	spoken := math.Min(1, n("spoken to"))
 	points := 1.6*n("slurs") + 2.5*n("threats")*math.Max(math.Max(target, spoken), .3) + 1.1*n("dehumanising")*math.Max(target, .6*spoken) +
 		1.1*n("contempt")*math.Max(target, .3*spoken) + .9*n("insults")*math.Max(spoken, math.Max(target, .3)) + .2*n("profanity")
@@ -103,7 +122,7 @@ func (t *toxicity) points(sentence string) (float64, []span) {
 	if n("exclusion") > 0 && target > 0 {
 		points += 1.2
 	}
-	points -= .9*n("negation") + .9*n("objection") + .6*n("reclaimed")
+	points -= .9*n("negation") + 1.1*n("objection") + .6*n("reclaimed")
 	var spans []span
 	for _, title := range []string{"slurs", "threats", "dehumanising", "insults", "profanity"} {
 		spans = append(spans, hits[title]...)
