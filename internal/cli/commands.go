@@ -16,6 +16,11 @@ func commands(s *settings) []*cobra.Command {
 		newRunsCommand(s),
 		newShowCommand(s),
 		newDiffCommand(s),
+		newReleaseCommand(s),
+		newReleasesCommand(s),
+		newAliasCommand(s),
+		newPushCommand(s),
+		newPullCommand(s),
 		newDoctorCommand(s),
 		newSetupCommand(s),
 	}

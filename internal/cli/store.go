@@ -46,9 +46,10 @@ func storeDir(s *settings) (string, error) {
 	}
 }
 
-// openServing opens what gateways share in a store's directory. The caller closes it.
+// openServing opens what gateways share: in the database that RUNG_DATABASE_URL names, else in the store's directory. The
+// caller closes it.
 func openServing(ctx context.Context, dir string) (store.Serving, error) {
-	return sqlite.OpenServing(ctx, dir)
+	return app.OpenServing(ctx, dir, os.Getenv("RUNG_DATABASE_URL"))
 }
 
 func isDir(path string) bool {
