@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,9 @@ func must(t *testing.T, err error) {
 
 func same[T any](t *testing.T, what string, want, got T) {
 	t.Helper()
+	if reflect.DeepEqual(want, got) { // which is quick where values are big
+		return
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}

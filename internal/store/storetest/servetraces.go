@@ -1,0 +1,530 @@
+package storetest
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/store"
+)
+
+// traceID is the i-th of a row of different IDs: a second of the time, and then what looks random.
+func traceID(i int) string {
+	var id [16]byte
+	binary.BigEndian.PutUint32(id[:], uint32(epoch.Unix()+int64(i/10)))
+	r := rand.NewPCG(uint64(i), 7)
+	binary.BigEndian.PutUint64(id[4:], r.Uint64())
+	binary.BigEndian.PutUint32(id[12:], uint32(r.Uint64()))
+	return hex.EncodeToString(id[:])
+}
+
+// Trace makes the i-th of a row of different traces, a second apart.
+func Trace(i int) rung.Trace {
+	t := rung.Trace{ID: traceID(i), At: epoch.Add(time.Duration(i) * time.Second), Gateway: "gw1", API: "chat", Task: "a", Version: "v1", Model: "a", Upstream: "local/m",
+		Rollout: "r1", Arm: []string{"baseline", "target"}[i%2], Key: fmt.Sprint("k", i%3), Segment: "de", Status: 200, Usage: rung.Usage{In: i, Out: 2, CachedIn: 1}, CostUSD: 1e-7 * float64(i),
+		Latency: time.Duration(i+1) * time.Millisecond, Guards: []rung.GuardVerdict{{Kind: "pii", Stage: rung.GuardInput, Action: rung.Redact, Score: 0.5, Found: []string{"EMAIL"}, Elapsed: 12}},
+		Spans: []rung.Span{{Name: "render", Start: 10, Took: 20}, {Name: "model", Start: 30, Took: 40, Note: "wait \"x\" é"}}, Passages: []string{"p1", "p2"}, Cited: []string{"p2"},
+		Input: json.RawMessage(fmt.Sprintf(`{"text":"Grüße %d <&> \u0000"}`, i)), Output: json.RawMessage(fmt.Sprintf(`"answer %d"`, i))}
+	if i%5 == 4 {
+		t.Code, t.Status, t.Error, t.Output = rung.CodeTimeout, 504, "no answer", nil
+	}
+	if i%5 == 3 {
+		t.Problem = rung.BreaksSchema
+	}
+	return t
+}
+
+func someTraces(from, to int) []rung.Trace {
+	var out []rung.Trace
+	for i := from; i < to; i++ {
+		out = append(out, Trace(i))
+	}
+	return out
+}
+
+func said(id, trace string, minute int) rung.Feedback {
+	return rung.Feedback{ID: id, Trace: trace, Thumb: 1, Comment: "fine", By: "ben", At: epoch.Add(time.Duration(minute) * time.Minute)}
+}
+
+func correction(id, trace string, minute int) rung.Feedback {
+	f := said(id, trace, minute)
+	f.Thumb, f.Correction = -1, json.RawMessage(`{"right":"`+id+`"}`)
+	return f
+}
+
+func list(t *testing.T, s store.Serving, f store.TraceFilter) []rung.Trace {
+	t.Helper()
+	var out []rung.Trace
+	for got, err := range s.Traces(t.Context(), f) {
+		must(t, err)
+		out = append(out, got)
+	}
+	return out
+}
+
+func reversed(ts []rung.Trace) []rung.Trace {
+	out := slices.Clone(ts)
+	slices.Reverse(out)
+	return out
+}
+
+// wantIDs compares lists of traces by their IDs, so that a failure can be read.
+func wantIDs(t *testing.T, what string, want, got []rung.Trace) {
+	t.Helper()
+	ids := func(ts []rung.Trace) (out []string) {
+		for i := range ts {
+			out = append(out, fmt.Sprintf("%s at %s", ts[i].ID[:12], ts[i].At.Format("15:04:05")))
+		}
+		return out
+	}
+	same(t, what, ids(want), ids(got))
+}
+
+func traces(t *testing.T, open ServingOpener) {
+	const n = 700 // more than two blocks
+	all := someTraces(0, n)
+	big := Trace(n)
+	big.Input = json.RawMessage(`"` + strings.Repeat("lots ", 600_000) + `"`)
+	bare := rung.Trace{ID: traceID(n + 1)}
+	all = append(all, big, bare)
+	serving(t, open, func(s store.Serving) {
+		same(t, "an empty store has traces", nil, list(t, s, store.TraceFilter{}))
+		must(t, s.PutTraces(t.Context(), nil))
+		must(t, s.PutTraces(t.Context(), all[:600]))
+		must(t, s.PutTraces(t.Context(), all[600:]))
+	})
+	serving(t, open, func(s store.Serving) {
+		same(t, "the traces, oldest first", all, list(t, s, store.TraceFilter{Oldest: true}))
+		same(t, "the traces, newest first", reversed(all), list(t, s, store.TraceFilter{}))
+		for _, want := range []rung.Trace{all[0], all[255], all[256], all[599], all[600], big, bare} {
+			got, err := s.Trace(t.Context(), want.ID)
+			must(t, err)
+			same(t, "trace "+want.ID, want, got)
+		}
+	})
+}
+
+func tracePrefixes(t *testing.T, open ServingOpener) {
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), someTraces(0, 300)))
+		must(t, s.PutTraces(t.Context(), someTraces(300, 310)))
+	})
+	serving(t, open, func(s store.Serving) {
+		for _, i := range []int{0, 7, 299, 305} {
+			for _, length := range []int{16, 20, 21, 32} {
+				got, err := s.Trace(t.Context(), traceID(i)[:length])
+				must(t, err)
+				same(t, "the trace", Trace(i), got)
+			}
+		}
+		for _, bad := range []string{"", "x", "%", "_", strings.Repeat("0", 32), strings.Repeat("f", 33), strings.ToUpper(traceID(3)), traceID(3) + "0", traceID(1000)} {
+			_, err := s.Trace(t.Context(), bad)
+			wantCode(t, err, rung.CodeNotFound)
+		}
+		_, err := s.Trace(t.Context(), traceID(3)[:8]) // ten have this second
+		wantCode(t, err, rung.CodeNotFound)
+		if !strings.Contains(fmt.Sprint(err), "several") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func traceFilters(t *testing.T, open ServingOpener) {
+	all := someTraces(0, 520)
+	for i := range all {
+		if i%7 == 0 {
+			all[i].Task, all[i].Version = "b", "v9"
+		}
+	}
+	at := func(i int) time.Time { return Trace(i).At }
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), all[:100]))
+		must(t, s.PutTraces(t.Context(), all[100:]))
+		for _, i := range []int{3, 300, 301} {
+			must(t, s.PutFeedback(t.Context(), said(fmt.Sprint("f", i), all[i].ID, 0)))
+		}
+	})
+	failed := func(x *rung.Trace) bool { return x.Code != "" || x.Problem != "" }
+	told := func(x *rung.Trace) bool { return x.ID == all[3].ID || x.ID == all[300].ID || x.ID == all[301].ID }
+	for name, c := range map[string]struct {
+		f    store.TraceFilter
+		want func(*rung.Trace) bool
+	}{
+		"task":          {store.TraceFilter{Task: "b"}, func(x *rung.Trace) bool { return x.Task == "b" }},
+		"unknown task":  {store.TraceFilter{Task: "c"}, func(*rung.Trace) bool { return false }},
+		"version":       {store.TraceFilter{Version: "v9"}, func(x *rung.Trace) bool { return x.Version == "v9" }},
+		"arm and key":   {store.TraceFilter{Arm: "target", Key: "k1"}, func(x *rung.Trace) bool { return x.Arm == "target" && x.Key == "k1" }},
+		"since":         {store.TraceFilter{Since: at(400)}, func(x *rung.Trace) bool { return !x.At.Before(at(400)) }},
+		"until":         {store.TraceFilter{Until: at(40)}, func(x *rung.Trace) bool { return x.At.Before(at(40)) }},
+		"between":       {store.TraceFilter{Since: at(90), Until: at(120)}, func(x *rung.Trace) bool { return !x.At.Before(at(90)) && x.At.Before(at(120)) }},
+		"errors":        {store.TraceFilter{Errors: true}, failed},
+		"feedback":      {store.TraceFilter{Feedback: true}, told},
+		"all of it":     {store.TraceFilter{Task: "a", Version: "v1", Errors: true, Since: at(100), Feedback: true}, func(x *rung.Trace) bool { return told(x) && failed(x) && x.Task == "a" && !x.At.Before(at(100)) }},
+		"after a trace": {store.TraceFilter{After: all[99].ID, Arm: "target"}, func(x *rung.Trace) bool { return x.At.After(at(99)) && x.Arm == "target" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want []rung.Trace
+			for i := range all {
+				if c.want(&all[i]) {
+					want = append(want, all[i])
+				}
+			}
+			serving(t, open, func(s store.Serving) {
+				first := c.f
+				first.Oldest = true
+				wantIDs(t, "oldest first", want, list(t, s, first))
+				first.Limit = 5
+				wantIDs(t, "the first five", want[:min(5, len(want))], list(t, s, first))
+				if c.f.After == "" {
+					wantIDs(t, "newest first", reversed(want), list(t, s, c.f))
+				}
+			})
+		})
+	}
+}
+
+func tracesAgain(t *testing.T, open ServingOpener) {
+	serving(t, open, func(s store.Serving) {
+		for range 3 {
+			must(t, s.PutTraces(t.Context(), someTraces(0, 400)))
+		}
+		changed := someTraces(0, 2)
+		changed[0].Model = "another"
+		must(t, s.PutTraces(t.Context(), changed))
+		same(t, "the traces", someTraces(0, 400), list(t, s, store.TraceFilter{Oldest: true}))
+	})
+}
+
+func badTraces(t *testing.T, open ServingOpener) {
+	serving(t, open, func(s store.Serving) {
+		for _, id := range []string{"", "abc", strings.Repeat("g", 32), strings.Repeat("A", 32), traceID(1) + "0"} {
+			bad := Trace(2)
+			bad.ID = id
+			wantCode(t, s.PutTraces(t.Context(), []rung.Trace{Trace(1), bad}), rung.CodeInternal)
+		}
+		same(t, "some of a batch that failed", nil, list(t, s, store.TraceFilter{}))
+		odd := Trace(3)
+		odd.Input, odd.Error = json.RawMessage(`{"cut":`), "bytes \xff\x00 that are no text"
+		must(t, s.PutTraces(t.Context(), []rung.Trace{odd, Trace(4)}))
+		got, err := s.Trace(t.Context(), odd.ID)
+		must(t, err)
+		same(t, "what is no JSON", `"{\"cut\":"`, string(got.Input))
+		same(t, "what is no text", "bytes \ufffd\x00 that are no text", got.Error)
+		got, err = s.Trace(t.Context(), Trace(4).ID)
+		must(t, err)
+		same(t, "its neighbour", Trace(4), got)
+	})
+}
+
+func tail(t *testing.T, open ServingOpener) {
+	a, b := open(t), open(t)
+	late := Trace(2) // it began before the others, and took longer
+	must(t, a.PutTraces(t.Context(), append(someTraces(10, 20), late)))
+	wantIDs(t, "after the fifth", append(someTraces(15, 20), late), list(t, b, store.TraceFilter{After: traceID(14)}))
+	wantIDs(t, "after the last", nil, list(t, b, store.TraceFilter{After: late.ID}))
+	must(t, a.PutTraces(t.Context(), someTraces(20, 22)))
+	must(t, b.PutTraces(t.Context(), someTraces(0, 1)))
+	wantIDs(t, "new ones", append(someTraces(20, 22), Trace(0)), list(t, b, store.TraceFilter{After: late.ID}))
+	wantIDs(t, "one new one", someTraces(20, 21), list(t, b, store.TraceFilter{After: late.ID, Limit: 1}))
+	for _, err := range b.Traces(t.Context(), store.TraceFilter{After: traceID(999)}) {
+		wantCode(t, err, rung.CodeNotFound)
+	}
+	must(t, errors.Join(a.Close(), b.Close()))
+}
+
+// tailOfMany follows two writers: a reader that always goes on after the last trace it saw must see every trace once.
+func tailOfMany(t *testing.T, open ServingOpener) {
+	const batches, each = 40, 5
+	writers := []store.Serving{open(t), open(t)}
+	reader := open(t)
+	must(t, reader.PutTraces(t.Context(), someTraces(0, 1)))
+	var wg sync.WaitGroup
+	for w, s := range writers {
+		wg.Go(func() {
+			for i := range batches {
+				from := 1 + (w*batches+i)*each
+				if err := s.PutTraces(t.Context(), someTraces(from, from+each)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	written := make(chan struct{})
+	go func() { wg.Wait(); close(written) }()
+	seen, last := map[string]bool{}, traceID(0)
+	for done := false; ; {
+		for got, err := range reader.Traces(t.Context(), store.TraceFilter{After: last}) {
+			must(t, err)
+			if seen[got.ID] {
+				t.Errorf("%s was seen twice", got.ID)
+			}
+			seen[got.ID], last = true, got.ID
+		}
+		if done {
+			break
+		}
+		select {
+		case <-written:
+			done = true // and look once more
+		default:
+		}
+	}
+	if want := 2 * batches * each; len(seen) != want {
+		t.Errorf("%d traces were seen, want %d", len(seen), want)
+	}
+	must(t, errors.Join(writers[0].Close(), writers[1].Close(), reader.Close()))
+}
+
+func tracesInALoop(t *testing.T, open ServingOpener) {
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), someTraces(0, 300)))
+		n := 0
+		for got, err := range s.Traces(t.Context(), store.TraceFilter{}) {
+			must(t, err)
+			if n++; n%50 == 0 { // what the loop does must not wait for the loop
+				must(t, s.PutTraces(t.Context(), someTraces(1000+n, 1001+n)))
+				must(t, s.PutFeedback(t.Context(), said(fmt.Sprint(n), got.ID, 0)))
+				_, err := s.Trace(t.Context(), got.ID)
+				must(t, err)
+			}
+		}
+		if n != 300 {
+			t.Errorf("%d traces, want the 300 that were there", n)
+		}
+		for range s.Traces(t.Context(), store.TraceFilter{}) {
+			break
+		}
+	})
+}
+
+func dropByAge(t *testing.T, open ServingOpener) {
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), someTraces(0, 200)))
+		must(t, s.PutTraces(t.Context(), append(someTraces(300, 310), someTraces(20, 30)...))) // some took long
+		must(t, s.PutFeedback(t.Context(), said("old", traceID(1), 0)))
+		must(t, s.PutFeedback(t.Context(), said("new", traceID(1), 60)))
+		n, err := s.DropTraces(t.Context(), time.Time{}, 0)
+		must(t, err)
+		same(t, "dropped without a limit", 0, int(n))
+		n, err = s.DropTraces(t.Context(), Trace(150).At, 0)
+		must(t, err)
+		same(t, "dropped", 160, int(n))
+	})
+	serving(t, open, func(s store.Serving) {
+		wantIDs(t, "what is left", append(someTraces(150, 200), someTraces(300, 310)...), list(t, s, store.TraceFilter{Oldest: true}))
+		_, err := s.Trace(t.Context(), traceID(149))
+		wantCode(t, err, rung.CodeNotFound)
+		got, err := s.Trace(t.Context(), traceID(150))
+		must(t, err)
+		same(t, "the first that is left", Trace(150), got)
+		told, err := s.Feedback(t.Context(), traceID(1))
+		must(t, err)
+		same(t, "feedback that is left", []rung.Feedback{said("new", traceID(1), 60)}, told)
+		n, err := s.DropTraces(t.Context(), Trace(150).At, 0)
+		must(t, err)
+		same(t, "dropped again", 0, int(n))
+		must(t, s.PutTraces(t.Context(), someTraces(400, 401))) // tailing goes on after what has shrunk
+		wantIDs(t, "after the last", someTraces(400, 401), list(t, s, store.TraceFilter{After: traceID(309)}))
+	})
+}
+
+func dropBySize(t *testing.T, open ServingOpener) {
+	serving(t, open, func(s store.Serving) {
+		for i := range 40 {
+			must(t, s.PutTraces(t.Context(), noisy(10*i, 10*i+10)))
+		}
+		before := len(list(t, s, store.TraceFilter{}))
+		for _, limit := range []int64{1 << 30, 100_000, 50_000, 10_000, 1} {
+			n, err := s.DropTraces(t.Context(), time.Time{}, limit)
+			must(t, err)
+			left := list(t, s, store.TraceFilter{Oldest: true})
+			if len(left)+int(n) != before {
+				t.Errorf("limit %d: %d of %d dropped, %d left", limit, n, before, len(left))
+			}
+			wantIDs(t, "the newest are left", noisy(400-len(left), 400), left)
+			// A noisy trace takes between 500 and 1500 bytes, packed or not.
+			if most := int(limit / 500); len(left) > most || limit < 1<<30 && len(left) < int(limit/1500)-10 {
+				t.Errorf("limit %d: %d traces are left", limit, len(left))
+			}
+			before = len(left)
+		}
+		if before != 0 {
+			t.Errorf("%d traces fit into one byte", before)
+		}
+	})
+}
+
+// noisy are traces with text that does not pack.
+func noisy(from, to int) []rung.Trace {
+	out := someTraces(from, to)
+	for i := range out {
+		r := rand.New(rand.NewPCG(uint64(from+i), 1))
+		b := make([]byte, 500)
+		for j := range b {
+			b[j] = byte(r.Uint32())
+		}
+		out[i].Input = json.RawMessage(`"` + hex.EncodeToString(b) + `"`)
+	}
+	return out
+}
+
+func dropKeepsProposals(t *testing.T, open ServingOpener) {
+	kept := []int{3, 57, 300}
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), someTraces(0, 100)))
+		must(t, s.PutTraces(t.Context(), someTraces(100, 400)))
+		for _, i := range kept {
+			must(t, s.PutFeedback(t.Context(), correction(fmt.Sprint("c", i), traceID(i), i)))
+		}
+		must(t, s.PutFeedback(t.Context(), said("thumb", traceID(5), 0)))
+		n, err := s.DropTraces(t.Context(), Trace(200).At, 0)
+		must(t, err)
+		same(t, "dropped by age", 198, int(n))
+		_, err = s.DropTraces(t.Context(), time.Time{}, 1)
+		must(t, err)
+	})
+	serving(t, open, func(s store.Serving) {
+		same(t, "what is left", []rung.Trace{Trace(3), Trace(57), Trace(300)}, list(t, s, store.TraceFilter{Oldest: true}))
+		n := 0
+		for _, err := range s.Proposals(t.Context(), "a") {
+			must(t, err)
+			n++
+		}
+		same(t, "proposals", len(kept), n)
+		_, err := s.DropTraces(t.Context(), epoch.AddDate(1, 0, 0), 1) // nothing more can go, and it ends
+		must(t, err)
+		same(t, "traces", len(kept), len(list(t, s, store.TraceFilter{})))
+	})
+}
+
+// dropBesideReader reads while blocks shrink under it: what is there all the time is seen, nothing is damaged.
+func dropBesideReader(t *testing.T, open ServingOpener) {
+	a, b := open(t), open(t)
+	for i := range 80 {
+		must(t, a.PutTraces(t.Context(), someTraces(10*i, 10*i+10)))
+		must(t, a.PutFeedback(t.Context(), correction(fmt.Sprint(i), traceID(10*i+3), i)))
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range 40 {
+			if _, err := a.DropTraces(t.Context(), Trace(20*i).At, 0); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 20 {
+		corrected := 0
+		for got, err := range b.Traces(t.Context(), store.TraceFilter{}) {
+			must(t, err)
+			if strings.Contains(string(got.Input), "3 <&>") {
+				corrected++
+			}
+		}
+		if corrected < 80 {
+			t.Errorf("%d of 80 traces were seen", corrected)
+		}
+	}
+	wg.Wait()
+	must(t, errors.Join(a.Close(), b.Close()))
+}
+
+func feedback(t *testing.T, open ServingOpener) {
+	half := 0.5
+	scored := rung.Feedback{ID: "f3", Trace: traceID(1), Score: &half, At: epoch.Add(2 * time.Minute)}
+	bulky := correction("f4", traceID(1), 3)
+	bulky.Comment = strings.Repeat("more ", 1000)
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), someTraces(0, 3)))
+		for _, f := range []rung.Feedback{scored, said("f1", traceID(1), 0), said("f2", traceID(1), 1), said("other", traceID(2), 0), bulky} {
+			must(t, s.PutFeedback(t.Context(), f))
+		}
+		again := said("f1", traceID(1), 0)
+		again.Comment = "changed"
+		must(t, s.PutFeedback(t.Context(), again))
+		for _, id := range []string{"", "x", traceID(1)[:20], strings.ToUpper(traceID(1))} {
+			wantCode(t, s.PutFeedback(t.Context(), said("bad", id, 0)), rung.CodeInput)
+		}
+		broken := correction("broken", traceID(1), 0)
+		broken.Correction = json.RawMessage(`{"cut":`)
+		wantCode(t, s.PutFeedback(t.Context(), broken), rung.CodeInput)
+	})
+	serving(t, open, func(s store.Serving) {
+		got, err := s.Feedback(t.Context(), traceID(1))
+		must(t, err)
+		same(t, "the feedback", []rung.Feedback{said("f1", traceID(1), 0), said("f2", traceID(1), 1), scored, bulky}, got)
+		for _, id := range []string{traceID(0), "", "nothing"} {
+			got, err = s.Feedback(t.Context(), id)
+			must(t, err)
+			same(t, "feedback of "+id, nil, got)
+		}
+	})
+}
+
+func feedbackBeforeTrace(t *testing.T, open ServingOpener) {
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutFeedback(t.Context(), correction("c1", traceID(1), 0)))
+		for p, err := range s.Proposals(t.Context(), "") {
+			must(t, err)
+			t.Errorf("a proposal without a trace: %+v", p)
+		}
+	})
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), someTraces(0, 3)))
+		got, err := s.Feedback(t.Context(), traceID(1))
+		must(t, err)
+		same(t, "the feedback", []rung.Feedback{correction("c1", traceID(1), 0)}, got)
+		wantIDs(t, "with feedback", someTraces(1, 2), list(t, s, store.TraceFilter{Feedback: true}))
+		n := 0
+		for p, err := range s.Proposals(t.Context(), "") {
+			must(t, err)
+			same(t, "the proposal's trace", traceID(1), p.Trace)
+			n++
+		}
+		same(t, "proposals", 1, n)
+	})
+}
+
+func proposals(t *testing.T, open ServingOpener) {
+	all := someTraces(0, 100)
+	all[7].Task = "b"
+	all[8].Input = nil
+	var want []rung.Proposal
+	serving(t, open, func(s store.Serving) {
+		must(t, s.PutTraces(t.Context(), all))
+		for i := 99; i >= 0; i-- { // told in another order than that of their times
+			f := correction(fmt.Sprintf("c%02d", i), all[i].ID, i/2)
+			must(t, s.PutFeedback(t.Context(), f))
+		}
+		must(t, s.PutFeedback(t.Context(), said("thumb", all[0].ID, 0)))
+	})
+	for i := range all {
+		if i != 8 {
+			f := correction(fmt.Sprintf("c%02d", i), all[i].ID, i/2)
+			want = append(want, rung.Proposal{ID: f.ID, Task: all[i].Task, Input: all[i].Input, Output: f.Correction, Trace: all[i].ID, At: f.At, Segment: "de"})
+		}
+	}
+	serving(t, open, func(s store.Serving) {
+		for _, task := range []string{"", "a", "b", "c"} {
+			var of, got []rung.Proposal
+			for _, p := range want {
+				if task == "" || p.Task == task {
+					of = append(of, p)
+				}
+			}
+			for p, err := range s.Proposals(t.Context(), task) {
+				must(t, err)
+				got = append(got, p)
+			}
+			same(t, "the proposals of "+task, of, got)
+		}
+	})
+}
