@@ -21,6 +21,7 @@ func commands(s *settings) []*cobra.Command {
 		newAliasCommand(s),
 		newPushCommand(s),
 		newPullCommand(s),
+		newGuardCommand(s),
 		newDoctorCommand(s),
 		newSetupCommand(s),
 	}

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"hash/maphash"
 	"slices"
 
@@ -134,4 +135,27 @@ func leakChecker(x *shingles, full int, threshold float64, kind string) checker 
 		})
 		return result{hit: true, score: score, spans: spans}, nil
 	}
+}
+
+// TrainingTexts are the texts of examples that a model may have learned by heart: the strings of their inputs and outputs.
+func TrainingTexts(examples []rung.Example) []string {
+	var out []string
+	add := func(value json.RawMessage) {
+		units, err := parseUnits(string(value))
+		if err != nil { // an example is JSON; what is none cannot have been trained on
+			return
+		}
+		for _, u := range units {
+			if u.quoted && !u.name {
+				out = append(out, u.text)
+			}
+		}
+	}
+	for i := range examples {
+		add(examples[i].Input)
+		for _, o := range examples[i].Expected() {
+			add(o)
+		}
+	}
+	return out
 }

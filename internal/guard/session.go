@@ -16,6 +16,7 @@ import (
 type Session struct {
 	set   *Set
 	vault vault
+	input json.RawMessage // what the answer belongs to, for tools that come with it
 }
 
 // Session starts a request.
@@ -30,6 +31,7 @@ func (s *Session) Input(ctx context.Context, text string) (string, []rung.GuardV
 
 // InputJSON is Input for a JSON value: each of its strings is looked at by itself, and the result is JSON again.
 func (s *Session) InputJSON(ctx context.Context, value json.RawMessage) (json.RawMessage, []rung.GuardVerdict, error) {
+	s.input = value
 	out, verdicts, err := s.runJSON(ctx, rung.GuardInput, string(value))
 	return json.RawMessage(out), verdicts, err
 }
@@ -132,7 +134,7 @@ func (s *Session) run(ctx context.Context, stage rung.GuardStage, whole string, 
 func (s *Session) apply(ctx context.Context, m *member, stage rung.GuardStage, whole string, units []unit) (rung.GuardVerdict, error) {
 	start := time.Now()
 	v := rung.GuardVerdict{Kind: m.spec.Kind, Stage: stage}
-	found, err := s.look(ctx, m, stage, whole, units)
+	found, err := s.look(context.WithValue(ctx, inputKey{}, s.input), m, stage, whole, units)
 	if ctx.Err() != nil { // the caller has gone: that is no failure of the guard
 		return v, context.Cause(ctx)
 	}
@@ -180,6 +182,9 @@ func addKinds(to []string, r result) []string {
 	}
 	return to
 }
+
+// inputKey is where the schema guard finds the input.
+type inputKey struct{}
 
 // look gives one result per unit; a guard that looks at the whole gives one for the first.
 func (s *Session) look(ctx context.Context, m *member, stage rung.GuardStage, whole string, units []unit) ([]result, error) {

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,8 +36,9 @@ func newSchema(f *form.Form) (checker, error) {
 	if f == nil {
 		return nil, errors.New("there is no output form to hold answers to")
 	}
-	return func(_ context.Context, _ rung.GuardStage, text string) (result, error) {
-		read := f.Parse(text, nil)
+	return func(ctx context.Context, _ rung.GuardStage, text string) (result, error) {
+		input, _ := ctx.Value(inputKey{}).(json.RawMessage)
+		read := f.Parse(text, input)
 		if read.Problem != rung.NoProblem {
 			return result{hit: true, score: 1, kinds: []string{string(read.Problem)}}, nil
 		}
