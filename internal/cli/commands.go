@@ -19,6 +19,8 @@ func commands(s *settings) []*cobra.Command {
 		newReleaseCommand(s),
 		newReleasesCommand(s),
 		newAliasCommand(s),
+		newServeCommand(s),
+		newKeysCommand(s),
 		newPushCommand(s),
 		newPullCommand(s),
 		newGuardCommand(s),

@@ -102,3 +102,9 @@ func (a *admission) next() bool {
 	a.waiting = nil
 	return false
 }
+
+func (a *admission) counts() (inside, waiting int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.inside, len(a.waiting) - a.gone
+}

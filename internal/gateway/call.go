@@ -37,7 +37,8 @@ type call struct {
 	begun    bool         // something of the answer was written
 	events   streamWriter // of a stream that has begun
 	buf      []byte
-	after    func() // runs when the caller has the answer
+	then     func() // runs when the caller has the answer
+	abort    bool   // the connection must end: what is out of the answer must not look whole
 }
 
 // answer handles a request for an answer of a model.
@@ -250,16 +251,19 @@ func (c *call) end() {
 			f := failureOf(&rung.Error{Code: rung.CodeInternal, What: "a defect in the gateway"}, false)
 			writeFailure(c.w, c.api.anthropic, &f, c.trace.ID)
 		} else {
-			defer panic(http.ErrAbortHandler) // the connection must not look as if the answer were whole
+			c.abort = true
 		}
 	}
 	c.trace.Latency = time.Since(c.start)
 	if c.estimate > 0 || c.trace.CostUSD > 0 {
 		c.account.used(c.estimate, c.trace.Usage, c.trace.CostUSD)
 	}
-	c.g.observe(c.trace)
-	if c.after != nil {
-		c.after()
+	if c.then != nil {
+		c.then()
+	}
+	c.g.observe(c.trace) // which is the recorder's from here on
+	if c.abort {
+		panic(http.ErrAbortHandler)
 	}
 }
 

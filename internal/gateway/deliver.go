@@ -81,7 +81,7 @@ func (j *job) deliver(res *result) error {
 	} else {
 		err = j.writeWhole(res)
 	}
-	j.after = func() {
+	j.then = func() {
 		j.learn()
 		j.shadow()
 	}

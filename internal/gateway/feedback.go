@@ -54,7 +54,11 @@ func (c *call) takeFeedback() (id string, err error) {
 	f.ID, f.At, f.By = newTraceID(), time.Now().UTC(), c.trace.Key
 	ctx, cancel := context.WithTimeout(c.ctx, storeLimit)
 	defer cancel()
-	if err := c.g.opt.Store.PutFeedback(ctx, f); err != nil {
+	keep := c.g.opt.Store.PutFeedback
+	if r := c.g.opt.Recorder; r != nil {
+		keep = func(ctx context.Context, f rung.Feedback) error { return r.Feedback(ctx, "", f) }
+	}
+	if err := keep(ctx, f); err != nil {
 		return "", err
 	}
 	c.g.learnFeedback(ctx, &f)

@@ -42,8 +42,11 @@ type Router interface {
 	Refresh(ctx context.Context) error
 }
 
-// Recorder keeps traces. Record never blocks.
-type Recorder interface{ Record(t *rung.Trace) }
+// Recorder keeps traces and feedback, redacted. Record never blocks and takes the trace over; Feedback is durable when it returns.
+type Recorder interface {
+	Record(t *rung.Trace)
+	Feedback(ctx context.Context, task string, f rung.Feedback) error
+}
 
 // Meter counts requests for those who watch.
 type Meter interface {
@@ -150,6 +153,18 @@ func (g *Gateway) Run(ctx context.Context) {
 		}
 	}
 }
+
+// InFlight is how many requests are worked on, Queued how many wait.
+func (g *Gateway) InFlight() int { n, _ := g.admit.counts(); return n }
+
+// Queued is how many requests wait for a place.
+func (g *Gateway) Queued() int { _, n := g.admit.counts(); return n }
+
+// Tasks are the tasks that are served, and Open says that no key is asked for.
+func (g *Gateway) Tasks() []string { return g.state.Load().names }
+
+// Open reports whether requests need no key.
+func (g *Gateway) Open() bool { return !g.state.Load().anyKeys && !g.public.Load() }
 
 // Drain makes readyz say no, so that whoever shares traffic sends none here.
 func (g *Gateway) Drain() { g.draining.Store(true) }

@@ -251,7 +251,7 @@ func (c *call) cut(err error) error {
 	if !c.begun {
 		return out
 	}
-	c.after = func() { panic(http.ErrAbortHandler) }
+	c.abort = true
 	return out
 }
 

@@ -76,7 +76,33 @@ func (g *Gateway) refresh(ctx context.Context) error {
 	for _, t := range next.tasks {
 		g.prepare(ctx, before, t)
 	}
+	if err := g.prepareRollouts(ctx, next); err != nil {
+		return err
+	}
 	g.state.Store(next)
+	return nil
+}
+
+// prepareRollouts makes the releases ready that active rollouts send traffic to. One that cannot be made ready fails its requests,
+// which is what the rollout is to learn.
+func (g *Gateway) prepareRollouts(ctx context.Context, next *state) error {
+	active, err := g.opt.Store.Rollouts(ctx, "", true)
+	if err != nil {
+		return err
+	}
+	for _, r := range active {
+		t := next.tasks[r.Task]
+		if t == nil {
+			continue
+		}
+		for _, version := range []string{r.Baseline, r.Target} {
+			if line, ok := t.versions[version]; ok {
+				if _, err := g.releases.get(ctx, line); err != nil {
+					g.log.Error("a release of a rollout cannot be made ready", "rollout", r.ID, "release", r.Task+"@"+version, "error", err)
+				}
+			}
+		}
+	}
 	return nil
 }
 

@@ -80,6 +80,9 @@ func (r *Runner) check() error {
 // Candidate is the candidate that r runs.
 func (r *Runner) Candidate() *rung.Candidate { return &r.cand }
 
+// System is the system message that every request of the candidate begins with; empty when there is none.
+func (r *Runner) System() string { return r.system }
+
 func (r *Runner) renderSystem() (string, error) {
 	v := values{Instructions: r.cand.Instructions, Form: r.form, Reminder: r.reminder}
 	if d := r.cand.Demos; d != nil {
