@@ -183,46 +183,52 @@ func armInterval(m rung.Moments, bound, alpha float64) rung.Interval {
 	return rung.Interval(running(m, 0, bound).Interval(alpha))
 }
 
+// AgreementOf is the share of requests to which both releases of a shadow rollout answered the same.
+func AgreementOf(seen Observed, alpha float64) rung.Interval {
+	return armInterval(seen[ShadowArm][Agreement], 1, alpha)
+}
+
 func (r *RuleJudgement) worseReason() string {
-	return fmt.Sprintf("%s is worse by more than %s beyond doubt: %s", r.Metric, figure(r.Margin, r.Unit), r.evidence())
+	return fmt.Sprintf("%s is worse by more than %s beyond doubt: %s", r.Metric, withUnit(r.Margin, r.Unit), r.evidence())
 }
 
 func (r *RuleJudgement) betterReason() string {
 	if r.Gain > 0 {
-		return fmt.Sprintf("%s is better by at least %s: %s", r.Metric, figure(r.Gain, r.Unit), r.evidence())
+		return fmt.Sprintf("%s is better by at least %s: %s", r.Metric, withUnit(r.Gain, r.Unit), r.evidence())
 	}
-	return fmt.Sprintf("%s is not worse by more than %s: %s", r.Metric, figure(r.Margin, r.Unit), r.evidence())
+	return fmt.Sprintf("%s is not worse by more than %s: %s", r.Metric, withUnit(r.Margin, r.Unit), r.evidence())
 }
 
 // evidence is the interval in words.
 func (r *RuleJudgement) evidence() string {
 	d := r.Difference
-	return fmt.Sprintf("target − baseline %s to %s (%d pairs, confidence sequence, level %s)", signed(d.Low), figure2(d.High, r.Unit), d.N, short(d.Level))
+	return fmt.Sprintf("target − baseline %s to %s (%d pairs, confidence sequence, level %s)", Signed(d.Low), signedUnit(d.High, r.Unit), d.N, Figure(d.Level))
 }
 
-func figure(x float64, unit string) string {
+func withUnit(x float64, unit string) string {
 	if unit == "" {
-		return short(x)
+		return Figure(x)
 	}
-	return short(x) + " " + unit
+	return Figure(x) + " " + unit
 }
 
-func figure2(x float64, unit string) string {
+func signedUnit(x float64, unit string) string {
 	if unit == "" {
-		return signed(x)
+		return Signed(x)
 	}
-	return signed(x) + " " + unit
+	return Signed(x) + " " + unit
 }
 
-func signed(x float64) string {
+// Signed is Figure with its sign.
+func Signed(x float64) string {
 	if x < 0 {
-		return "−" + short(-x)
+		return "−" + Figure(-x)
 	}
-	return "+" + short(x)
+	return "+" + Figure(x)
 }
 
-// short has three significant digits and no exponent.
-func short(x float64) string {
+// Figure writes a number for a person: it has three significant digits and no exponent.
+func Figure(x float64) string {
 	digits := 3
 	if x != 0 {
 		digits = max(0, 2-int(math.Floor(math.Log10(math.Abs(x)))))

@@ -1,0 +1,195 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/rung-dev/rung"
+)
+
+// Spans exports traces to an OpenTelemetry collector by OTLP over HTTP, with the GenAI semantic conventions. Where it goes and
+// with which headers, time-outs, sampling and resource say the standard variables OTEL_*. Texts of requests are not exported.
+type Spans struct {
+	queue   chan *rung.Trace
+	unsent  atomic.Int64
+	tracer  trace.Tracer
+	provide *sdktrace.TracerProvider
+	done    chan struct{}
+	mu      sync.RWMutex // closed and queue
+	closed  bool
+}
+
+// spanQueue is how many traces wait for the collector; further ones are dropped and counted.
+const spanQueue = 4096
+
+// SpansAsked reports whether the environment asks for an export: a collector is named, and nothing says that there is to be none.
+func SpansAsked() bool {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || strings.EqualFold(os.Getenv("OTEL_TRACES_EXPORTER"), "none") {
+		return false
+	}
+	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+}
+
+// NewSpans starts the export. log hears of failures, once a minute at most. The caller closes it.
+func NewSpans(ctx context.Context, version string, log *slog.Logger) (*Spans, error) {
+	exporter, err := otlptracehttp.New(ctx)
+	if err != nil {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: "OTEL_EXPORTER_OTLP_ENDPOINT", What: "the OpenTelemetry export cannot start: " + err.Error(), Do: "correct the OTEL_ variables, or unset them", Err: err}
+	}
+	// What the user's variables say about the resource comes last and wins.
+	about, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName("rung"), semconv.ServiceVersion(version)), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv())
+	if err != nil {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: "OTEL_RESOURCE_ATTRIBUTES", What: "the resource attributes cannot be read: " + err.Error(), Do: "write key=value,key=value", Err: err}
+	}
+	s := &Spans{queue: make(chan *rung.Trace, spanQueue), done: make(chan struct{})}
+	// The processor may block the one goroutine that feeds it: what is too much is dropped at our own queue, where it is counted.
+	s.provide = sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithIDGenerator(givenIDs{}),
+		sdktrace.WithBatcher(&counting{exporter: exporter, spans: s, log: log}, sdktrace.WithBlocking()))
+	s.tracer = s.provide.Tracer("github.com/rung-dev/rung", trace.WithInstrumentationVersion(version), trace.WithSchemaURL(semconv.SchemaURL))
+	go s.run()
+	return s, nil
+}
+
+// Observe takes a trace for export. It never blocks. The trace must not change afterwards.
+func (s *Spans) Observe(t *rung.Trace) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		s.unsent.Add(1)
+		return
+	}
+	select {
+	case s.queue <- t:
+	default:
+		s.unsent.Add(1)
+	}
+}
+
+// Unsent counts the traces that were not exported.
+func (s *Spans) Unsent() int64 { return s.unsent.Load() }
+
+// Close sends what waits, as long as ctx allows.
+func (s *Spans) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.queue)
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+	}
+	if err := s.provide.Shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return &rung.Error{Code: rung.CodeUnreachable, What: "the last spans could not be exported: " + err.Error(), Do: "see whether the collector runs", Err: err}
+	}
+	return nil
+}
+
+func (s *Spans) run() {
+	defer close(s.done)
+	for t := range s.queue {
+		s.export(t)
+	}
+}
+
+// export makes a trace's spans: the request, and its steps under it.
+func (s *Spans) export(t *rung.Trace) {
+	id, err := trace.TraceIDFromHex(t.ID)
+	if err != nil {
+		s.unsent.Add(1)
+		return
+	}
+	ctx := context.WithValue(context.Background(), idKey{}, id)
+	if parent, err := trace.SpanIDFromHex(t.Parent); err == nil {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: parent, TraceFlags: trace.FlagsSampled, Remote: true}))
+	}
+	ctx, root := s.tracer.Start(ctx, rootName(t), trace.WithTimestamp(t.At), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(rootAttributes(t)...))
+	if t.Status >= 500 || t.Code != "" && t.Status >= 400 {
+		root.SetStatus(codes.Error, string(t.Code))
+		root.SetAttributes(semconv.ErrorTypeKey.String(errorType(t)))
+	}
+	for i := range t.Spans {
+		s.step(ctx, t, &t.Spans[i])
+	}
+	root.End(trace.WithTimestamp(t.At.Add(t.Latency)))
+}
+
+func (s *Spans) step(ctx context.Context, t *rung.Trace, step *rung.Span) {
+	name, kind := step.Name, trace.SpanKindInternal
+	var attrs []attribute.KeyValue
+	if step.Note != "" {
+		attrs = append(attrs, attribute.String("rung.note", cut(step.Note, 256)))
+	}
+	if name == "model" {
+		name, kind = operation(t)+" "+t.Upstream.Name(), trace.SpanKindClient
+		attrs = append(attrs, modelAttributes(t)...)
+	}
+	at := t.At.Add(step.Start)
+	_, span := s.tracer.Start(ctx, name, trace.WithTimestamp(at), trace.WithSpanKind(kind), trace.WithAttributes(attrs...))
+	span.End(trace.WithTimestamp(at.Add(step.Took)))
+}
+
+// counting counts the spans whose export failed for good, by the requests among them.
+type counting struct {
+	exporter sdktrace.SpanExporter
+	spans    *Spans
+	log      *slog.Logger
+	said     time.Time
+}
+
+func (c *counting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	err := c.exporter.ExportSpans(ctx, spans)
+	if err == nil {
+		return nil
+	}
+	for _, s := range spans {
+		if s.SpanKind() == trace.SpanKindServer {
+			c.spans.unsent.Add(1)
+		}
+	}
+	if c.log != nil && time.Since(c.said) > time.Minute {
+		c.said = time.Now()
+		c.log.Warn("spans could not be exported to OpenTelemetry; requests are not affected", "error", err)
+	}
+	return nil // it is reported here, once; the SDK would print it on every batch
+}
+
+func (c *counting) Shutdown(ctx context.Context) error { return c.exporter.Shutdown(ctx) }
+
+// givenIDs gives a request's spans the id of its trace, so that the exemplars and rung traces lead to them.
+type givenIDs struct{}
+
+type idKey struct{}
+
+func (givenIDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	id, _ := ctx.Value(idKey{}).(trace.TraceID)
+	return id, spanID()
+}
+
+func (givenIDs) NewSpanID(context.Context, trace.TraceID) trace.SpanID { return spanID() }
+
+func spanID() (id trace.SpanID) {
+	for !id.IsValid() {
+		x := rand.Uint64()
+		for i := range id {
+			id[i] = byte(x >> (8 * i))
+		}
+	}
+	return id
+}
