@@ -24,12 +24,14 @@ func newDiffCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "diff A B",
 		GroupID: "read",
-		Short:   "Compare two candidates: recipe, figures, and example by example",
+		Short:   "Compare two candidates or releases: recipe, data, figures, and example by example",
 		Long: `Diff compares two candidates that were scored on the same held-out examples: what differs in the recipe, the metrics with
 their paired differences, and which examples B fixed, broke, or gets wrong in other words than A. A and B are digests (the
-beginning is enough) or rungs of the newest run, or of the one that --run names.`,
-		Example: "  rung diff fewshot lora\n  rung diff 4abd3643 99a21e2a --all",
-		Args:    exactArgs(2, "two candidates or rungs"),
+beginning is enough) or rungs of the newest run, or of the one that --run names.
+
+Two releases (v2, TASK@VERSION, TASK@ALIAS) are compared in the same way, with what differs in their data, parts and licences.`,
+		Example: "  rung diff fewshot lora\n  rung diff 4abd3643 99a21e2a --all\n  rung diff v2 v3",
+		Args:    exactArgs(2, "two candidates, rungs or releases"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.a, o.b = args[0], args[1]
 			return runDiff(c.Context(), s, &o)
@@ -46,6 +48,17 @@ func runDiff(ctx context.Context, s *settings, o *diffOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	released, err := o.releases(ctx, s)
+	if err != nil {
+		return err
+	}
+	if len(released) == 2 {
+		d, err := diffReleases(ctx, st, released[0], released[1], o.all)
+		if err != nil {
+			return err
+		}
+		return s.printReleaseDiff(d, o.all)
+	}
 	doc, a, b, err := o.pair(ctx, st)
 	if err != nil {
 		return err
@@ -59,6 +72,32 @@ func runDiff(ctx context.Context, s *settings, o *diffOptions) (err error) {
 	}
 	width, color := report.Look(s.Out)
 	return d.Write(s.Out, width, color, o.all)
+}
+
+// releases are those that A and B name. Where only one does, its candidate takes the place of the name.
+func (o *diffOptions) releases(ctx context.Context, s *settings) ([]*rung.Release, error) {
+	var out []*rung.Release
+	names := []*string{&o.a, &o.b}
+	of := map[*string]*rung.Release{}
+	for _, name := range names {
+		if slices.Contains(rung.Ladder, rung.Rung(*name)) {
+			continue
+		}
+		r, err := releaseNamed(ctx, s, *name)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			out = append(out, r.Release)
+			of[name] = r.Release
+		}
+	}
+	if len(out) == 1 {
+		for name, r := range of {
+			*name = string(r.Candidate.Digest())
+		}
+	}
+	return out, nil
 }
 
 // pair finds both candidates and a run that names the held-out set on which both were scored. They need not come from one

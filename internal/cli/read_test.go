@@ -189,7 +189,7 @@ func TestReadingWhatIsNotThere(t *testing.T) {
 		{[]string{"show", "ffffffffffff"}, 7, "no such candidate"},
 		{[]string{"show", "rag"}, 7, "skipped rag: the task names no documents"},
 		{[]string{"show", ""}, 2, "the name is empty"},
-		{[]string{"show"}, 2, "takes one run, candidate, rung or completion"},
+		{[]string{"show"}, 2, "takes one run, candidate, rung, completion or release"},
 		{[]string{"diff", "prompt", "ffffffffffff"}, 7, "no such candidate"},
 		{[]string{"report", "20261120"}, 7, "has no result yet"},
 		{[]string{"report", "--format", "pdf"}, 2, `no format "pdf"`},

@@ -256,3 +256,35 @@ func TestAliasesMoveWithTheirHistory(t *testing.T) {
 func sqliteCard(doc rung.Document) store.Card {
 	return store.Card{Candidate: doc.Decision.Candidate, Split: rung.HeldoutIs, Set: doc.Heldout.Digest}
 }
+
+func TestReleasesAreShownAndCompared(t *testing.T) {
+	_, doc, _ := climbed(t)
+	released(t, "--note", "few shots", "--sign")
+	released(t, "--candidate", string(doc.Rungs[0].Candidate), "--force", "--note", "to compare")
+	out := mustRun(t, "show", "words@candidate")
+	for _, says := range []string{"words@v2", "to compare", "prompt", "not known", "16 of 16 requests", "released instead"} {
+		if !strings.Contains(out, says) {
+			t.Errorf("show does not say %q:\n%s", says, out)
+		}
+	}
+	var shown shownRelease
+	decodeJSON(t, &shown, "show", "v1", "--json")
+	if shown.Name != "words@v1" || shown.Release.Note != "few shots" || len(shown.Signers) != 1 {
+		t.Errorf("%+v", shown)
+	}
+	var d releaseDiff
+	decodeJSON(t, &d, "diff", "v2", "v1", "--json")
+	if d.A != "words@v2" || d.Diff.Counts.Fixed == 0 || d.Diff.Counts.Broken != 0 || len(d.Diff.Recipe) == 0 || d.Diff.Metrics[0].Metric != "accuracy" || d.Diff.Metrics[0].Comparison == nil {
+		t.Errorf("%+v", d)
+	}
+	text := mustRun(t, "diff", "v2", "v1")
+	if !strings.Contains(text, "A words@v2, B words@v1") || !strings.Contains(text, "fixed") {
+		t.Error(text)
+	}
+	// A release against a candidate, and candidates alone, as before.
+	mustRun(t, "diff", "v1", "prompt")
+	mustRun(t, "diff", "prompt", "fewshot")
+	if status, _, errs := rungOut(t, "show", "words@v9"); status != 7 {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}

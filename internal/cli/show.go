@@ -18,15 +18,16 @@ import (
 func newShowCommand(s *settings) *cobra.Command {
 	var run string
 	c := &cobra.Command{
-		Use:     "show RUN|CANDIDATE|RUNG|COMPLETION",
+		Use:     "show RUN|CANDIDATE|RUNG|COMPLETION|RELEASE",
 		GroupID: "read",
-		Short:   "Show a run, a candidate or a completion",
+		Short:   "Show a run, a candidate, a completion or a release",
 		Long: `Show writes what is stored under a name: a run (its table and reasons), a candidate (everything that shapes its answers,
 and a request as it was sent), or a completion (request, answer, tokens, latency, cost; its whole key is needed). The
 beginning of a run's ID or of a candidate's digest is enough. "latest" is the newest run; the name of a rung, such as lora,
-is that rung's candidate in the newest run or in the one that --run names.`,
-		Example: "  rung show latest\n  rung show lora\n  rung show 99a21e2a40f2",
-		Args:    exactArgs(1, "one run, candidate, rung or completion"),
+is that rung's candidate in the newest run or in the one that --run names. A release is named by its version (v2), TASK@VERSION
+or TASK@ALIAS.`,
+		Example: "  rung show latest\n  rung show lora\n  rung show 99a21e2a40f2\n  rung show tickets@production",
+		Args:    exactArgs(1, "one run, candidate, rung, completion or release"),
 		RunE:    func(c *cobra.Command, args []string) error { return runShow(c.Context(), s, args[0], run) },
 	}
 	c.Flags().StringVar(&run, "run", "latest", "run whose rungs are meant")
@@ -39,6 +40,15 @@ func runShow(ctx context.Context, s *settings, name, run string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if !slices.Contains(rung.Ladder, rung.Rung(name)) {
+		r, err := releaseNamed(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		if r != nil {
+			return s.showRelease(r)
+		}
+	}
 	found, err := find(ctx, st, name, run)
 	if err != nil {
 		return err
@@ -88,7 +98,7 @@ func find(ctx context.Context, st store.Store, name, run string) (thing, error) 
 	if strings.Trim(name, "0123456789abcdef") == "" {
 		return findCompletion(ctx, st, name, err)
 	}
-	return thing{}, &rung.Error{Code: rung.CodeNotFound, What: fmt.Sprintf("the store has no run, candidate or completion %q", name), Do: "see rung runs, and rung show RUN for its candidates"}
+	return thing{}, &rung.Error{Code: rung.CodeNotFound, What: fmt.Sprintf("the store has no run, candidate or completion %q", name), Do: "see rung runs, rung releases, and rung show RUN for its candidates"}
 }
 
 // findCompletion looks a whole digest up among the completions; missing is the error where there is none.
