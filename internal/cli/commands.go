@@ -19,6 +19,7 @@ func commands(s *settings) []*cobra.Command {
 		newReleaseCommand(s),
 		newReleasesCommand(s),
 		newAliasCommand(s),
+		newRolloutCommand(s),
 		newServeCommand(s),
 		newKeysCommand(s),
 		newPushCommand(s),

@@ -202,7 +202,7 @@ func (r *RuleJudgement) betterReason() string {
 // evidence is the interval in words.
 func (r *RuleJudgement) evidence() string {
 	d := r.Difference
-	return fmt.Sprintf("target − baseline %s to %s (%d pairs, confidence sequence, level %s)", Signed(d.Low), signedUnit(d.High, r.Unit), d.N, Figure(d.Level))
+	return fmt.Sprintf("target − baseline %s to %s (%d pairs, confidence sequence, level %.4g %%)", Signed(d.Low), signedUnit(d.High, r.Unit), d.N, 100*d.Level)
 }
 
 func withUnit(x float64, unit string) string {

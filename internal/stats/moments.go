@@ -31,39 +31,49 @@ var bets = func() (out [7]struct{ bet, price, part float64 }) {
 // EvidenceAbove is the natural logarithm of the money won against the claim "the mean is at most m": it reaches ln(1/α) with a
 // chance of at most α, over all n together, if the claim is true. m must lie between Low and High.
 func (s Running) EvidenceAbove(m float64) float64 {
-	return s.evidence(s.Sum-float64(s.N)*m, s.squaresFrom(m), m-s.Low)
+	return s.evidence(s.Sum-float64(s.N)*m, s.squaresFrom(m), m-s.Low, s.High-m)
 }
 
 // EvidenceBelow is the same against "the mean is at least m".
 func (s Running) EvidenceBelow(m float64) float64 {
-	return s.evidence(float64(s.N)*m-s.Sum, s.squaresFrom(m), s.High-m)
+	return s.evidence(float64(s.N)*m-s.Sum, s.squaresFrom(m), s.High-m, m-s.Low)
 }
 
 func (s Running) squaresFrom(m float64) float64 {
 	return max(0, s.Squares-2*m*s.Sum+float64(s.N)*m*m)
 }
 
-// evidence takes Σ(x−m), Σ(x−m)² and the most that x−m can fall below zero.
-func (s Running) evidence(sum, squares, scale float64) float64 {
-	if s.N == 0 {
+// evidence takes Σ(x−m), Σ(x−m)², and the most that x−m can fall below and rise above zero. Where it can rise much further than
+// fall (the claim is near an end of the range) the bets that fit the fall are too high for values that do rise far, so half of the
+// money goes by the rise. Either is a fair bet, so their mean is one.
+func (s Running) evidence(sum, squares, fall, rise float64) float64 {
+	switch {
+	case s.N == 0:
 		return 0
-	}
-	if scale <= 0 { // the claim is at the end of the range: one value beyond it refutes it
-		if sum > 0 {
-			return math.Inf(1)
-		}
+	case fall <= 0 && sum > 0: // the claim is at the end of the range: one value beyond it refutes it
+		return math.Inf(1)
+	case fall <= 0:
 		return 0
+	case rise < 2*fall:
+		return money(sum/fall, squares/(fall*fall))
 	}
+	a, b := money(sum/fall, squares/(fall*fall)), money(sum/rise, squares/(rise*rise))
+	most := max(a, b)
+	return most + math.Log((math.Exp(a-most)+math.Exp(b-most))/2)
+}
+
+// money is the logarithm of what all the bets have come to, from Σy and Σy².
+func money(sum, squares float64) float64 {
 	logs, most := [len(bets)]float64{}, math.Inf(-1)
 	for i, b := range bets {
-		logs[i] = b.bet*sum/scale - b.price*squares/(scale*scale)
+		logs[i] = b.bet*sum - b.price*squares
 		most = max(most, logs[i])
 	}
-	money := 0.0
+	total := 0.0
 	for i, l := range logs {
-		money += bets[i].part * math.Exp(l-most)
+		total += bets[i].part * math.Exp(l-most)
 	}
-	return most + math.Log(money)
+	return most + math.Log(total)
 }
 
 // sequenceSteps is how finely the bounds of a Running are looked for before they are refined.
