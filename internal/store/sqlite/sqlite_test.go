@@ -46,6 +46,17 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if dir := os.Getenv("RUNG_TEST_SERVING_CHILD"); dir != "" {
+		round, err := strconv.Atoi(os.Getenv("RUNG_TEST_ROUND"))
+		if err == nil {
+			err = servingChild(dir, round)
+		}
+		if err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -241,10 +241,10 @@ func tail(t *testing.T, open ServingOpener) {
 	must(t, errors.Join(a.Close(), b.Close()))
 }
 
-// tailOfMany follows two writers: a reader that always goes on after the last trace it saw must see every trace once.
+// tailOfMany follows several writers: a reader that always goes on after the last trace it saw must see every trace once.
 func tailOfMany(t *testing.T, open ServingOpener) {
-	const batches, each = 40, 5
-	writers := []store.Serving{open(t), open(t)}
+	const batches, each = 60, 40
+	writers := []store.Serving{open(t), open(t), open(t), open(t)}
 	reader := open(t)
 	must(t, reader.PutTraces(t.Context(), someTraces(0, 1)))
 	var wg sync.WaitGroup
@@ -278,10 +278,12 @@ func tailOfMany(t *testing.T, open ServingOpener) {
 		default:
 		}
 	}
-	if want := 2 * batches * each; len(seen) != want {
+	if want := len(writers) * batches * each; len(seen) != want {
 		t.Errorf("%d traces were seen, want %d", len(seen), want)
 	}
-	must(t, errors.Join(writers[0].Close(), writers[1].Close(), reader.Close()))
+	for _, s := range append(writers, reader) {
+		must(t, s.Close())
+	}
 }
 
 func tracesInALoop(t *testing.T, open ServingOpener) {
