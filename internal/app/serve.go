@@ -96,6 +96,7 @@ type serving struct {
 	recorder *trace.Recorder
 	rollouts *rollout.Controller
 	metrics  *telemetry.Metrics
+	spans    *telemetry.Spans // nil: the environment names no OpenTelemetry collector
 	gateway  *gateway.Gateway
 	tasks    sync.WaitGroup // what runs beside the server
 	stop     context.CancelFunc
@@ -121,12 +122,17 @@ func (s *serving) open(ctx context.Context) error {
 		return err
 	}
 	s.recorder = trace.NewRecorder(s.store, trace.Config{Redact: redact, Log: s.opt.Log})
-	s.metrics = telemetry.NewMetrics(telemetry.Sources{Version: s.opt.Program,
+	if telemetry.SpansAsked() {
+		if s.spans, err = telemetry.NewSpans(ctx, s.opt.Program, s.opt.Log); err != nil {
+			return err
+		}
+	}
+	s.metrics = telemetry.NewMetrics(telemetry.Sources{Version: s.opt.Program, Unsent: s.spans.Unsent,
 		InFlight: func() int { return s.gateway.InFlight() }, Queued: func() int { return s.gateway.Queued() },
 		Dropped: func() int64 { return s.recorder.Stats().Dropped }})
 	s.gateway, err = gateway.New(ctx, gateway.Options{
 		Config: s.config, Store: s.store, Releases: s, Models: s.live, Upstream: s.upstream, WithGroups: retrieve.WithGroups,
-		Router: s.rollouts, Recorder: s.recorder, Meter: meter{s.metrics, telemetry.RequestLog{Logger: s.opt.Log}}, Tasks: s.opt.Tasks, Name: name, Log: s.opt.Log,
+		Router: s.rollouts, Recorder: s.recorder, Meter: meter{s.metrics, telemetry.RequestLog{Logger: s.opt.Log}, s.spans}, Tasks: s.opt.Tasks, Name: name, Log: s.opt.Log,
 	})
 	return err
 }
@@ -261,6 +267,9 @@ func (s *serving) background(ctx context.Context, server *gateway.Server, load f
 // closeLimit bounds how long the last traces may take to be written.
 const closeLimit = 30 * time.Second
 
+// spansLimit bounds how long a collector may take for the last spans.
+const spansLimit = 5 * time.Second
+
 func (s *serving) close() error {
 	var errs []error
 	if s.stop != nil {
@@ -272,6 +281,13 @@ func (s *serving) close() error {
 		defer cancel()
 		errs = append(errs, s.recorder.Close(ctx))
 	}
+	if s.spans != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), spansLimit)
+		defer cancel()
+		if err := s.spans.Close(ctx); err != nil {
+			s.opt.Log.Warn(err.Error()) // nothing of the gateway's own is lost
+		}
+	}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}
@@ -281,15 +297,17 @@ func (s *serving) close() error {
 	return errors.Join(errs...)
 }
 
-// meter counts and logs.
+// meter counts, logs and exports.
 type meter struct {
 	*telemetry.Metrics
-	log telemetry.RequestLog
+	log   telemetry.RequestLog
+	spans *telemetry.Spans
 }
 
 func (m meter) Observe(t *rung.Trace) {
 	m.Metrics.Observe(t)
 	m.log.Observe(t)
+	m.spans.Observe(t)
 }
 
 func (m meter) Handler() http.Handler { return m.Metrics.Handler() }

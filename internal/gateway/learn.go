@@ -91,7 +91,7 @@ func (j *job) answerShadow(given []byte, main map[string]float64) {
 	j.trace.Latency = out.took
 	j.g.observe(j.trace)
 	if values := out.values(); values != nil && main != nil && j.to.Judged() {
-		j.g.opt.Router.ObserveShadow(j.to.Rollout, main, values, bytes.Equal(given, j.value))
+		j.g.opt.Router.ObserveShadow(j.to.Rollout, main, values, given != nil && bytes.Equal(given, j.value))
 	}
 }
 
