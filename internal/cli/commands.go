@@ -24,6 +24,7 @@ func commands(s *settings) []*cobra.Command {
 		newKeysCommand(s),
 		newPushCommand(s),
 		newPullCommand(s),
+		newExportCommand(s),
 		newGuardCommand(s),
 		newDoctorCommand(s),
 		newSetupCommand(s),

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -79,4 +80,41 @@ func (r *Runner) Request(ctx context.Context, input json.RawMessage) (model.Requ
 		return model.Request{}, err
 	}
 	return r.request(input, msgs, 0)
+}
+
+// Preamble is what stands before every input: the system message and the fixed demonstrations. What is chosen per input is
+// not in it.
+func (r *Runner) Preamble() ([]model.Message, error) {
+	var msgs []model.Message
+	if r.system != "" {
+		msgs = append(msgs, model.Message{Role: "system", Content: r.system})
+	}
+	if d := r.cand.Demos; d != nil && d.Mode == rung.FixedDemos {
+		for _, demo := range d.Fixed {
+			var err error
+			if msgs, err = r.appendDemo(msgs, demo); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return msgs, nil
+}
+
+// UserForm is the message of an input without passages, with <FIELD> where the value of each field stands.
+func (r *Runner) UserForm() (string, error) {
+	values := map[string]string{}
+	for _, f := range r.cand.Input {
+		values[f.Name] = "<" + f.Name + ">"
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(values); err != nil {
+		return "", err
+	}
+	text, err := inputText(r.cand.Input, b.Bytes())
+	if err != nil {
+		return "", err
+	}
+	return r.renderUser(text, nil)
 }
