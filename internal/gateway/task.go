@@ -147,7 +147,10 @@ func (j *job) chain() error {
 			j.trace.Spans = append(j.trace.Spans, rung.Span{Name: "fallback", Start: time.Since(j.start), Note: errText(out.err)})
 			continue
 		}
-		j.learn()
+		j.then = func() {
+			j.learn()
+			j.shadow()
+		}
 		return out.err
 	}
 	return first
