@@ -111,9 +111,9 @@ func (c *Controller) Observe(rollout, arm string, values map[string]float64) {
 	switch {
 	case l == nil:
 	case arm == l.tally.arms[1]:
-		l.tally.observe(true, values)
+		l.tally.Observe(true, values)
 	case arm == Baseline:
-		l.tally.observe(false, values)
+		l.tally.Observe(false, values)
 	}
 }
 
@@ -165,7 +165,7 @@ func (c *Controller) take(revision int64, aliases []rung.AliasMove, rollouts []r
 			l.tally, l.keys = old.tally, old.keys
 			l.tally.shareChanged(&r)
 		} else {
-			l.tally = newTally(&r)
+			l.tally = NewTally(&r)
 			if r.Mode == rung.AB {
 				l.keys = &seenKeys{}
 			}
@@ -188,8 +188,8 @@ func (c *Controller) Flush(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (c *Controller) flush(ctx context.Context, id string, t *tally) error {
-	m, mark := t.moments()
+func (c *Controller) flush(ctx context.Context, id string, t *Tally) error {
+	m, mark := t.fresh()
 	if m == nil {
 		return nil
 	}

@@ -22,11 +22,11 @@ func (c *Controller) judge(ctx context.Context, r *rung.Rollout) error {
 	if err != nil {
 		return err
 	}
-	switch j := Judge(r, seen); j.Action {
+	switch Decide(r, seen) {
 	case Promote:
-		return c.end(ctx, r, rung.Promoted, j.Reason)
+		return c.end(ctx, r, rung.Promoted, Judge(r, seen).Reason)
 	case RollBack:
-		return c.end(ctx, r, rung.RolledBack, j.Reason)
+		return c.end(ctx, r, rung.RolledBack, Judge(r, seen).Reason)
 	}
 	return nil
 }

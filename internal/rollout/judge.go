@@ -58,7 +58,7 @@ func (r *RuleJudgement) Settled() bool { return r.Worse || r.NotWorse && r.Gaine
 // any of them can cause it; a promotion needs all of them, so the wrong one among them has to be wrong alone and each may use
 // the whole half (intersection–union test, Berger 1982).
 func Judge(r *rung.Rollout, seen Observed) Judgement {
-	j := Judgement{Action: GoOn, BaselineN: requests(seen[Baseline]), TargetN: requests(seen[targetArm(r.Mode)])}
+	j := Judgement{Action: Decide(r, seen), BaselineN: requests(seen[Baseline]), TargetN: requests(seen[targetArm(r.Mode)])}
 	for _, rule := range r.Rules {
 		j.Rules = append(j.Rules, judgeRule(r, rule, seen))
 	}
@@ -69,30 +69,52 @@ func Judge(r *rung.Rollout, seen Observed) Judgement {
 		}
 		return j
 	}
-	j.decide(r)
+	j.explain(r)
 	return j
 }
 
-func (j *Judgement) decide(r *rung.Rollout) {
-	all := true
+// Decide is Judge without its figures: a gateway asks it several times a second.
+func Decide(r *rung.Rollout, seen Observed) Action {
+	target := requests(seen[targetArm(r.Mode)])
+	if min(requests(seen[Baseline]), target) < int64(r.MinN) {
+		return GoOn
+	}
+	good := true
+	for _, rule := range r.Rules {
+		w := weigh(r, rule, seen[Pairs][rule.Metric])
+		if w.worse {
+			return RollBack
+		}
+		good = good && w.notWorse && w.gained
+	}
+	switch {
+	case good:
+		return Promote
+	case r.MaxN > 0 && target >= int64(r.MaxN):
+		return RollBack
+	}
+	return GoOn
+}
+
+// explain gives the action its reason.
+func (j *Judgement) explain(r *rung.Rollout) {
 	var open, shown []string
 	for i := range j.Rules {
 		rule := &j.Rules[i]
 		if rule.Worse {
-			j.Action, j.Reason = RollBack, rule.worseReason()
+			j.Reason = rule.worseReason()
 			return
 		}
 		if !rule.Settled() {
-			all = false
 			open = append(open, rule.Metric)
 		}
 		shown = append(shown, rule.betterReason())
 	}
-	switch {
-	case all:
-		j.Action, j.Reason = Promote, strings.Join(shown, "; ")
-	case r.MaxN > 0 && j.TargetN >= int64(r.MaxN):
-		j.Action, j.Undecided = RollBack, true
+	switch j.Action {
+	case Promote:
+		j.Reason = strings.Join(shown, "; ")
+	case RollBack:
+		j.Undecided = true
 		j.Reason = fmt.Sprintf("undecided after %d requests of the target (max_n %d): %s could be shown neither worse nor good enough", j.TargetN, r.MaxN, strings.Join(open, ", "))
 	default:
 		j.Reason = "not decided yet: " + strings.Join(open, ", ")
@@ -115,10 +137,14 @@ type weighed struct {
 }
 
 // weigh is all that deciding needs, and cheap.
-func weigh(r *rung.Rollout, rule rung.RolloutRule, lowerWins bool, pairs rung.Moments) weighed {
+func weigh(r *rung.Rollout, rule rung.RolloutRule, pairs rung.Moments) weighed {
+	i := metricIndex(rule.Metric)
+	if i < 0 {
+		return weighed{} // a rollout of a newer rung: the rule is never settled, so nothing is promoted
+	}
 	bound := boundOf(rule)
 	w := weighed{better: running(pairs, -bound, bound), back: r.Alpha / 2 / float64(len(r.Rules)), forth: r.Alpha / 2}
-	if lowerWins {
+	if Metrics[i].LowerWins {
 		w.better.Sum = -w.better.Sum
 	}
 	w.worse = w.better.EvidenceBelow(-rule.Margin) >= -math.Log(w.back)
@@ -131,10 +157,10 @@ func judgeRule(r *rung.Rollout, rule rung.RolloutRule, seen Observed) RuleJudgem
 	out := RuleJudgement{RolloutRule: rule}
 	i := metricIndex(rule.Metric)
 	if i < 0 {
-		return out // a rollout of a newer rung: the rule is never settled, so nothing is promoted
+		return out
 	}
 	lowerWins, bound, pairs := Metrics[i].LowerWins, boundOf(rule), seen[Pairs][rule.Metric]
-	w := weigh(r, rule, lowerWins, pairs)
+	w := weigh(r, rule, pairs)
 	out.Worse, out.NotWorse, out.Gained = w.worse, w.notWorse, w.gained
 	out.Bound, out.Unit = openBound(rule), Metrics[i].Unit
 	out.Baseline = armInterval(seen[Baseline][rule.Metric], bound, r.Alpha)

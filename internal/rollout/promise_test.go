@@ -23,7 +23,7 @@ const simulated = 2000
 
 // simulate runs one rollout with a look after every request, through the tallies of the gateways, and says how it ended and
 // after how many requests of the target.
-func (w *world) simulate(r *rand.Rand, gateways []*tally) (Action, int) {
+func (w *world) simulate(r *rand.Rand, gateways []*Tally) (Action, int) {
 	for at, n := 0, 0; n < w.most; at++ {
 		target := r.Float64() < w.rollout.Share
 		if target {
@@ -31,7 +31,7 @@ func (w *world) simulate(r *rand.Rand, gateways []*tally) (Action, int) {
 		}
 		t := gateways[r.IntN(len(gateways))]
 		before := t.seen[metricIndex(w.rollout.Rules[0].Metric)].pair.differences.N
-		t.observe(target, w.draw(r, target, at))
+		t.Observe(target, w.draw(r, target, at))
 		if t.seen[metricIndex(w.rollout.Rules[0].Metric)].pair.differences.N == before {
 			continue // no new difference, the same evidence
 		}
@@ -43,7 +43,7 @@ func (w *world) simulate(r *rand.Rand, gateways []*tally) (Action, int) {
 }
 
 // look is Judge without its intervals, which nobody reads here.
-func look(r *rung.Rollout, gateways []*tally) Action {
+func look(r *rung.Rollout, gateways []*Tally) Action {
 	good := true
 	for _, rule := range r.Rules {
 		i := metricIndex(rule.Metric)
@@ -51,7 +51,7 @@ func look(r *rung.Rollout, gateways []*tally) Action {
 		for _, t := range gateways {
 			pairs.Merge(t.seen[i].pair.differences)
 		}
-		w := weigh(r, rule, Metrics[i].LowerWins, pairs)
+		w := weigh(r, rule, pairs)
 		if w.worse {
 			return RollBack
 		}
@@ -166,9 +166,9 @@ func TestWrongDecisions(t *testing.T) {
 func (w *world) count(seed uint64, rollouts int) (up, down float64) {
 	r := rand.New(rand.NewPCG(seed, 4))
 	for range rollouts {
-		gateways := make([]*tally, w.gateways)
+		gateways := make([]*Tally, w.gateways)
 		for g := range gateways {
-			gateways[g] = newTally(&w.rollout)
+			gateways[g] = NewTally(&w.rollout)
 		}
 		switch a, _ := w.simulate(r, gateways); a {
 		case Promote:
@@ -221,7 +221,7 @@ func TestPower(t *testing.T) {
 		const runs = 60
 		sum, other := 0, 0
 		for range runs {
-			a, n := w.simulate(r, []*tally{newTally(&w.rollout), newTally(&w.rollout)})
+			a, n := w.simulate(r, []*Tally{NewTally(&w.rollout), NewTally(&w.rollout)})
 			sum += n
 			if a != c.want {
 				other++

@@ -33,7 +33,7 @@ type snapshot struct {
 // live is a rollout with this gateway's part in it. A changed rollout is a new live with the same tally and keys.
 type live struct {
 	rollout rung.Rollout
-	tally   *tally
+	tally   *Tally
 	keys    *seenKeys
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/rung-dev/rung"
 )
 
-// tally is what this gateway has observed in one rollout since it started.
-type tally struct {
+// Tally is what one gateway has observed in a rollout since it started. It is safe for concurrent use.
+type Tally struct {
 	mu      sync.Mutex
 	rollout string
 	arms    [2]string // names of the baseline's and the target's arm
@@ -24,8 +24,9 @@ type series struct {
 	pair pairing
 }
 
-func newTally(r *rung.Rollout) *tally {
-	t := &tally{rollout: r.ID, arms: [2]string{Baseline, targetArm(r.Mode)}}
+// NewTally starts with nothing observed.
+func NewTally(r *rung.Rollout) *Tally {
+	t := &Tally{rollout: r.ID, arms: [2]string{Baseline, targetArm(r.Mode)}}
 	for i := range t.bounds {
 		t.bounds[i] = 1
 		if Metrics[i].Open {
@@ -44,7 +45,7 @@ func newTally(r *rung.Rollout) *tally {
 // openUnjudged bounds an open metric that no rule judges: a million ms or USD.
 const openUnjudged = 1e6
 
-func (t *tally) shareChanged(r *rung.Rollout) {
+func (t *Tally) shareChanged(r *rung.Rollout) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	baseline, target := blocks(r.Share, r.Mode)
@@ -53,8 +54,8 @@ func (t *tally) shareChanged(r *rung.Rollout) {
 	}
 }
 
-// observe takes in the metrics of one request.
-func (t *tally) observe(target bool, values map[string]float64) {
+// Observe takes in the metrics of one request.
+func (t *Tally) Observe(target bool, values map[string]float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, x := range values {
@@ -63,7 +64,7 @@ func (t *tally) observe(target bool, values map[string]float64) {
 	t.changes++
 }
 
-func (t *tally) add(i int, target bool, x float64) {
+func (t *Tally) add(i int, target bool, x float64) {
 	if i < 0 {
 		return
 	}
@@ -80,7 +81,7 @@ func (t *tally) add(i int, target bool, x float64) {
 }
 
 // observeBoth takes in a request that both releases answered.
-func (t *tally) observeBoth(baseline, target map[string]float64, same bool) {
+func (t *Tally) observeBoth(baseline, target map[string]float64, same bool) {
 	agreement := 0.0
 	if same {
 		agreement = 1
@@ -100,14 +101,25 @@ func (t *tally) observeBoth(baseline, target map[string]float64, same bool) {
 	t.changes++
 }
 
-// moments are a copy for the store, nil when it has them already; mark is for keep.
-func (t *tally) moments() (m Observed, mark int64) {
+// Moments are a copy of what was observed, as the store keeps it.
+func (t *Tally) Moments() Observed {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.copied()
+}
+
+// fresh are the moments for the store, nil when it has them already; mark is for keep.
+func (t *Tally) fresh() (m Observed, mark int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.changes == t.kept {
 		return nil, 0
 	}
-	m = Observed{t.arms[0]: {}, t.arms[1]: {}, Pairs: {}}
+	return t.copied(), t.changes
+}
+
+func (t *Tally) copied() Observed {
+	m := Observed{t.arms[0]: {}, t.arms[1]: {}, Pairs: {}}
 	for i := range t.seen {
 		name := Metrics[i].Name
 		for arm, x := range t.seen[i].arm {
@@ -120,11 +132,11 @@ func (t *tally) moments() (m Observed, mark int64) {
 		}
 	}
 	maps.DeleteFunc(m, func(_ string, metrics map[string]rung.Moments) bool { return len(metrics) == 0 })
-	return m, t.changes
+	return m
 }
 
-// keep says that the store has what moments gave with mark.
-func (t *tally) keep(mark int64) {
+// keep says that the store has what fresh gave with mark.
+func (t *Tally) keep(mark int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept = max(t.kept, mark)
