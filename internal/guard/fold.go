@@ -180,8 +180,8 @@ func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= utf8.Ru
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-// joined closes up letters that stand one by one ("i g n o r e", "h.a.t.e"): runs of four or more, of which it gives the words.
-// It is empty where there are none.
+// joined closes up letters that stand one by one ("i g n o r e", "h.a.t.e"): runs of four or more, of which it gives the words,
+// also without the first letter: in "I h a t e" it is a word of its own. It is empty where there are none.
 func joined(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); {
@@ -196,6 +196,8 @@ func joined(text string) string {
 		}
 		if len(run) >= 4 {
 			out.Write(run)
+			out.WriteByte(' ')
+			out.Write(run[1:])
 			out.WriteByte(' ')
 		}
 		i = max(j, i+1)

@@ -379,7 +379,8 @@ func extension(text string, i int) int {
 func isPhone(text string, n number, start int) bool {
 	size := len(n.digits)
 	switch {
-	case size < 7 || size > 15 || isDate(n) || start > 0 && strings.IndexByte("$€£#", text[start-1]) >= 0:
+	case size < 7 || size > 15 || isDate(n) || slices.Equal(n.groups, []int{3, 2, 4}) || // the form of a US_SSN
+		start > 0 && strings.IndexByte("$€£#", text[start-1]) >= 0:
 		return false
 	case n.plus || strings.HasPrefix(string(n.digits), "00") && size >= 10:
 		return true

@@ -198,8 +198,12 @@ func findPasswords(text string, found []span) []span {
 			i += from
 			from = i + len(w)
 			if start := valueAfter(lower, from, w == "bearer"); start > 0 {
+				password := strings.HasPrefix(w, "pass") || w == "pwd"
 				end := valueEnd(text, start)
-				if secretValue(text[start:end], strings.HasPrefix(w, "pass") || w == "pwd") {
+				if amp := strings.IndexByte(text[start:end], '&'); amp >= 0 && !password { // the next parameter of a URL
+					end = start + amp
+				}
+				if secretValue(text[start:end], password) {
 					found = append(found, span{start, end, "SECRET"})
 				}
 			}

@@ -266,10 +266,11 @@ func (s *Session) redact(m *member, stage rung.GuardStage, u *unit, spans []span
 	u.text, u.changed = b.String(), true
 }
 
-// disjoint sorts spans and leaves out those that overlap an earlier one; of those that start together the longest stays.
+// disjoint sorts spans and leaves out those that overlap an earlier one; of those that start together the longest stays, of
+// equal ones the first.
 func disjoint(spans []span) []span {
 	spans = slices.Clone(spans)
-	slices.SortFunc(spans, func(a, b span) int {
+	slices.SortStableFunc(spans, func(a, b span) int {
 		if a.start != b.start {
 			return a.start - b.start
 		}

@@ -19,18 +19,15 @@ import (
 //go:embed toxic.txt
 var toxicLists string
 
-type toxicity struct {
-	lists     map[string]*matcher
-	threshold float64
-}
+type toxicity struct{ threshold float64 }
 
 // defaultToxicity is one strong sign, or two weak ones.
 const defaultToxicity = .6
 
-var toxicWords = func() map[string]*matcher {
-	out := map[string]*matcher{}
+// toxicWords finds the words of all lists in one pass; toxicTitles says which list each of them is from.
+var toxicWords, toxicTitles = func() (*matcher, []string) {
 	var title string
-	phrases := map[string][]string{}
+	var phrases, titles []string
 	for line := range strings.Lines(toxicLists) {
 		line = strings.TrimSpace(line)
 		if t, ok := strings.CutPrefix(line, "# "); ok {
@@ -39,33 +36,46 @@ var toxicWords = func() map[string]*matcher {
 		}
 		for p := range strings.SplitSeq(line, ",") {
 			if p = strings.TrimSpace(p); p != "" {
-				phrases[title] = append(phrases[title], p)
+				phrases, titles = append(phrases, p), append(titles, title)
 			}
 		}
 	}
-	for title, list := range phrases {
-		m, err := newMatcher(list)
-		if err != nil {
-			panic("guard: the embedded lists are broken: " + err.Error()) // a test reads them
-		}
-		out[title] = m
+	m, err := newMatcher(phrases)
+	if err != nil {
+		panic("guard: the embedded lists are broken: " + err.Error()) // a test reads them
 	}
-	return out
+	return m, titles
 }()
 
-func newToxicity(threshold float64) checker {
-	t := &toxicity{lists: toxicWords, threshold: threshold}
-	if t.threshold == 0 {
-		t.threshold = defaultToxicity
+// signs are the words of a sentence by list.
+func signs(sentence string) map[string][]span {
+	var hits map[string][]span
+	for _, sp := range toxicWords.findAll(sentence) {
+		if hits == nil {
+			hits = map[string][]span{}
+		}
+		title := toxicTitles[sp.pattern]
+		hits[title] = append(hits[title], sp.span)
 	}
-	return t.check
+	for title := range hits {
+		hits[title] = disjoint(hits[title])
+	}
+	return hits
+}
+
+func newToxicity(threshold float64) checker {
+	if threshold == 0 {
+		threshold = defaultToxicity
+	}
+	return (&toxicity{threshold}).check
 }
 
 func (t *toxicity) check(_ context.Context, _ rung.GuardStage, text string) (result, error) {
 	var r result
-	parts := sentencesOf(text, 1)
-	for i, part := range parts {
-		points, spans := t.points(text[part.start:part.end], i > 0 && t.groupIn(text[parts[i-1].start:parts[i-1].end]))
+	group := false
+	for _, part := range sentencesOf(text, 1) {
+		points, spans, names := points(text[part.start:part.end], group)
+		group = names
 		score := 1 - math.Exp(-points)
 		r.score = max(r.score, score)
 		if score < t.threshold {
@@ -82,35 +92,29 @@ func (t *toxicity) check(_ context.Context, _ rung.GuardStage, text string) (res
 	return r, nil
 }
 
-// groupIn reports whether a sentence names a group: "them" in the next one may be that.
-func (t *toxicity) groupIn(sentence string) bool {
-	return len(t.lists["groups"].find(sentence))+len(t.lists["slurs"].find(sentence)) > 0
-}
-
-// points weighs one sentence, and gives the words to take out. before says that the sentence before it names a group. Letters
-// that stand one by one are read as words, which are then not found in place.
-func (t *toxicity) points(sentence string, before bool) (float64, []span) {
-	if words := joined(folded(sentence).text); words != "" {
-		sentence += " " + words
-		points, _ := t.weigh(sentence, before)
-		return points, nil
+// points weighs one sentence, and gives the words to take out. group says that the sentence before it names a group, which
+// "them" may mean. Letters that stand one by one are read as words, which are then not found in place.
+func points(sentence string, group bool) (sum float64, words []span, names bool) {
+	close := joined(folded(sentence).text)
+	if close != "" {
+		sentence += " " + close
 	}
-	return t.weigh(sentence, before)
-}
-
-func (t *toxicity) weigh(sentence string, before bool) (float64, []span) {
-	hits := map[string][]span{}
-	for title, m := range t.lists {
-		if found := m.find(sentence); len(found) > 0 {
-			hits[title] = found
+	hits := signs(sentence)
+	if len(hits) == 0 {
+		return 0, nil, false
+	}
+	if close == "" {
+		for _, title := range []string{"slurs", "threats", "dehumanising", "insults", "profanity"} {
+			words = append(words, hits[title]...)
 		}
 	}
-	if len(hits) == 0 {
-		return 0, nil
-	}
+	return weigh(hits, group), disjoint(words), len(hits["groups"])+len(hits["slurs"]) > 0
+}
+
+func weigh(hits map[string][]span, group bool) float64 {
 	n := func(title string) float64 { return math.Min(3, float64(len(hits[title]))) }
 	target := math.Min(1, n("groups")+n("slurs"))
-	if before && len(hits["them"]) > 0 {
+	if group && len(hits["them"]) > 0 {
 		target = 1
 	}
 	spoken := math.Min(1, n("spoken to"))
@@ -123,9 +127,5 @@ func (t *toxicity) weigh(sentence string, before bool) (float64, []span) {
 		points += 1.2
 	}
 	points -= .9*n("negation") + 1.1*n("objection") + .6*n("reclaimed")
-	var spans []span
-	for _, title := range []string{"slurs", "threats", "dehumanising", "insults", "profanity"} {
-		spans = append(spans, hits[title]...)
-	}
-	return math.Max(0, points), disjoint(spans)
+	return math.Max(0, points)
 }

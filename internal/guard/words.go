@@ -95,25 +95,40 @@ func newMatcher(phrases []string) (*matcher, error) {
 	return m, nil
 }
 
-// find gives the findings in the original text, as it is read and as it is read with digits for letters.
+// match is a finding of one phrase.
+type match struct {
+	span
+	pattern int
+}
+
+// find gives the findings in the original text, apart and in order.
 func (m *matcher) find(text string) []span {
-	s := squeeze(folded(text))
-	spans := m.in(s, s.text, nil)
-	if leeted := unleet(s.text); leeted != s.text {
-		spans = m.in(s, leeted, spans)
+	var spans []span
+	for _, f := range m.findAll(text) {
+		spans = append(spans, f.span)
 	}
 	return disjoint(spans)
 }
 
-func (m *matcher) in(s seen, text string, spans []span) []span {
+// findAll gives all findings, as the text is read and as it is read with digits for letters.
+func (m *matcher) findAll(text string) []match {
+	s := squeeze(folded(text))
+	found := m.in(s, s.text, nil)
+	if leeted := unleet(s.text); leeted != s.text {
+		found = m.in(s, leeted, found)
+	}
+	return found
+}
+
+func (m *matcher) in(s seen, text string, found []match) []match {
 	m.auto.each(text, func(pattern, end int) {
 		start := end - m.length[pattern]
 		if wordEdge(text, start) && wordEdge(text, end) {
 			from, to := s.original(start, end)
-			spans = append(spans, span{start: from, end: to})
+			found = append(found, match{span{start: from, end: to}, pattern})
 		}
 	})
-	return spans
+	return found
 }
 
 // wordEdge reports whether no word goes on across i. In scripts without spaces every place is an edge.
