@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rung-dev/rung"
@@ -119,11 +120,8 @@ func (r *Recorder) put(ctx context.Context, batch []rung.Trace) error {
 
 // passing says that the same write may go well later: the store is the reason and not a trace.
 func passing(err error) bool {
-	switch rung.CodeOf(err) {
-	case rung.CodeInput, rung.CodeInternal, rung.CodeConflict:
-		return false
-	}
-	return true
+	var e *rung.Error
+	return !errors.As(err, &e) || e.Code != rung.CodeInput && e.Code != rung.CodeInternal && e.Code != rung.CodeConflict
 }
 
 // settle counts traces as done.
