@@ -169,46 +169,64 @@ func discardChunks(r *bufio.Reader) error {
 	}
 }
 
-// firstToken is the median time from the request to the first event of a stream, over n streams one after another.
-func firstToken(s *side, n int) (time.Duration, error) {
+// firstToken is the median time from the request to the first event of a stream, over n streams one after another, and how many
+// of them broke off.
+func firstToken(s *side, n int) (median time.Duration, broken int, err error) {
 	req, host, err := s.request(`,"stream":true`)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	conn, err := net.Dial("tcp", host)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	r := bufio.NewReaderSize(conn, 16<<10)
 	var times []time.Duration
+	var conn net.Conn
+	var r *bufio.Reader
 	for range n {
-		start := time.Now()
-		if err := conn.SetDeadline(start.Add(30 * time.Second)); err != nil {
-			return 0, err
-		}
-		if _, err := conn.Write(req); err != nil {
-			return 0, err
-		}
-		for {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				return 0, fmt.Errorf("%s: %w", s.name, err)
+		if conn == nil {
+			if conn, err = net.Dial("tcp", host); err != nil {
+				return 0, broken, err
 			}
-			if strings.HasPrefix(line, "data:") && strings.Contains(line, "word") {
-				break
-			}
+			r = bufio.NewReaderSize(conn, 16<<10)
 		}
-		times = append(times, time.Since(start))
+		first, err := oneStream(conn, r, req)
 		if s.name == "rung" {
 			asked.Add(1)
 		}
-		if err := toEnd(r); err != nil {
-			return 0, fmt.Errorf("%s: the end of a stream: %w", s.name, err)
+		if err != nil {
+			broken++
+			_ = conn.Close() // it is broken already
+			conn = nil
+			continue
 		}
+		times = append(times, first)
+	}
+	if conn != nil {
+		_ = conn.Close() // everything was read
+	}
+	if len(times) == 0 {
+		return 0, broken, fmt.Errorf("%s: no stream came to its end", s.name)
 	}
 	slices.Sort(times)
-	return times[len(times)/2], nil
+	return times[len(times)/2], broken, nil
+}
+
+func oneStream(conn net.Conn, r *bufio.Reader, req []byte) (first time.Duration, err error) {
+	start := time.Now()
+	if err := conn.SetDeadline(start.Add(30 * time.Second)); err != nil {
+		return 0, err
+	}
+	if _, err := conn.Write(req); err != nil {
+		return 0, err
+	}
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return 0, err
+		}
+		if strings.HasPrefix(line, "data:") && strings.Contains(line, "word") {
+			break
+		}
+	}
+	first = time.Since(start)
+	return first, toEnd(r)
 }
 
 // toEnd reads a stream up to its last chunk.

@@ -164,10 +164,11 @@ func (r *results) measure(o options) error {
 	if err != nil {
 		return err
 	}
-	first, err := firstToken(&r.side, 15)
+	first, broken, err := firstToken(&r.side, 25)
 	if err != nil {
 		return err
 	}
+	many.failed += broken
 	r.one, r.many, r.stream = append(r.one, one), append(r.many, many), append(r.stream, first)
 	return nil
 }

@@ -59,15 +59,16 @@ func failureOf(err error, upstream bool) failure {
 			f.message += "; " + e.Do
 		}
 	}
-	if upstream {
+	var k *known
+	errors.As(err, &k)
+	if upstream && k == nil { // what is known was written for the caller
 		f.hide()
 	}
 	if errors.Is(err, context.Canceled) {
 		f.code = rung.CodeInterrupted
 	}
 	f.name = string(f.code)
-	var k *known
-	if errors.As(err, &k) {
+	if k != nil {
 		f.after, f.final = k.after, k.final
 		if k.problem != rung.NoProblem {
 			f.name = string(k.problem)

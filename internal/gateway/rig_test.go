@@ -246,7 +246,6 @@ func index(t *testing.T, docs ...rung.Passage) *retrieve.Index {
 	return x
 }
 
-
 // reply is an answer of the gateway.
 type reply struct {
 	status int
@@ -264,9 +263,14 @@ func (r *rig) post(path, body string, headers ...string) reply {
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+	return r.do(req)
+}
+
+func (r *rig) do(req *http.Request) reply {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		r.t.Fatal(err)
+		r.t.Error(err)
+		return reply{}
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)

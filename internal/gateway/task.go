@@ -209,6 +209,7 @@ func (j *job) attempt(l leg) (*result, error) {
 		j.upstream = true
 		return nil, err
 	}
+	j.upstream = false
 	j.trace.Version, j.trace.Upstream = l.version, runner.Candidate().Model
 	turn, session, err := j.turn(rel)
 	if err != nil {
