@@ -128,11 +128,12 @@ func TestCloseWritesTheRest(t *testing.T) {
 func TestStoreThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		away := true
-		var tries []time.Time
+		var away atomic.Bool
+		var tries atomic.Int64
+		away.Store(true)
 		s.before = func(context.Context, []rung.Trace) error {
-			if away {
-				tries = append(tries, time.Now())
+			if away.Load() {
+				tries.Add(1)
 				return &rung.Error{Code: rung.CodeStore, What: "away"}
 			}
 			return nil
@@ -144,17 +145,17 @@ func TestStoreThatIsAway(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		wantStats(t, r, Stats{Recorded: 300, Queued: 300, Failures: int64(len(tries))})
-		if len(tries) < 8 || len(tries) > 14 { // 0.1, 0.2, … 3.2, then every 5 s
-			t.Errorf("%d tries in half a minute", len(tries))
+		wantStats(t, r, Stats{Recorded: 300, Queued: 300, Failures: tries.Load()})
+		if n := tries.Load(); n < 8 || n > 14 { // 0.1, 0.2, … 3.2, then every 5 s
+			t.Errorf("%d tries in half a minute", n)
 		}
 		if n := strings.Count(log.String(), "\n"); n != 1 {
 			t.Errorf("the log has %d lines:\n%s", n, log.String())
 		}
-		away = false
+		away.Store(false)
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
-		wantStats(t, r, Stats{Recorded: 300, Written: 300, Failures: int64(len(tries)), Available: true})
+		wantStats(t, r, Stats{Recorded: 300, Written: 300, Failures: tries.Load(), Available: true})
 		if got := kept(t, s); len(got) != 300 {
 			t.Errorf("%d traces are kept", len(got))
 		}
