@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/trace"
 )
 
 // call is one request on its way. It belongs to the goroutine of its handler.
@@ -53,11 +53,8 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, a *api) {
 	}
 }
 
-func newTraceID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return hex.EncodeToString(b[:])
-}
+// newTraceID begins with the time, by which stores find the trace.
+func newTraceID() string { return trace.NewID(time.Now()) }
 
 // parentOf is the trace id of a W3C traceparent header. It is not taken as the id of our trace: callers repeat theirs.
 func parentOf(r *http.Request) string {
