@@ -1,6 +1,9 @@
 package modeltest
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"hash/fnv"
 	"math"
@@ -147,18 +150,30 @@ const embeddingSize = 8
 
 func embeddings(c Call, r Reply) map[string]any {
 	type row struct {
-		Object    string    `json:"object"`
-		Index     int       `json:"index"`
-		Embedding []float64 `json:"embedding"`
+		Object    string `json:"object"`
+		Index     int    `json:"index"`
+		Embedding any    `json:"embedding"`
 	}
 	rows := []row{}
 	if r.Fault != NoChoices {
 		for i := range c.Inputs {
 			at := len(c.Inputs) - 1 - i // in reverse: the index says where each belongs, not its place in the list
-			rows = append(rows, row{"embedding", at, vector(c.Inputs[at])})
+			rows = append(rows, row{"embedding", at, encoded(c, vector(c.Inputs[at]))})
 		}
 	}
 	return map[string]any{"object": "list", "model": c.Model, "data": rows, "usage": map[string]any{"prompt_tokens": r.In, "total_tokens": r.In}}
+}
+
+// encoded is a vector in the encoding that was asked for; base64 holds little-endian float32.
+func encoded(c Call, v []float64) any {
+	if !bytes.Contains(c.Body, []byte(`"encoding_format":"base64"`)) {
+		return v
+	}
+	var raw []byte
+	for _, x := range v {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(x)))
+	}
+	return base64.StdEncoding.EncodeToString(raw)
 }
 
 func vector(text string) []float64 {
