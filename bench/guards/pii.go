@@ -11,8 +11,9 @@ import (
 
 // sentence is a row of the PII data set. Offsets count characters, not bytes.
 type sentence struct {
-	Text  string `json:"text"`
-	Spans []struct {
+	Text     string `json:"text"`
+	Template int    `json:"template_id"`
+	Spans    []struct {
 		Type       string `json:"type"`
 		Start, End int
 	} `json:"spans"`
@@ -109,10 +110,13 @@ func (p *piiScore) print() {
 }
 
 func pii(d dir) {
-	score := newPIIScore()
+	score, n := newPIIScore(), 0
 	for _, s := range lines[sentence](d, "presidio_pii", "all.jsonl") {
-		score.add(s.Text, s.gold(), ours(s.Text))
+		if s.Template%2 == 1 { // the models of names are trained on the others
+			score.add(s.Text, s.gold(), ours(s.Text))
+			n++
+		}
 	}
-	fmt.Println("pii: presidio_pii, 1,500 sentences; a labelled span counts as found when a finding of its kind touches it")
+	fmt.Printf("pii: presidio_pii, the %d sentences with an odd template; a labelled span counts as found when a finding of its kind touches it\n", n)
 	score.print()
 }

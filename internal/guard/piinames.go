@@ -103,20 +103,22 @@ var notNames = words(`the a an and or but if i you he she it we they this that t
  english german french spanish italian chinese japanese american british european street road avenue bank university inc ltd llc gmbh corp company
  all there here everyone team sir madam customer support service sales manager director president doctor mr mrs ms dr sorry looking trying just very so god internet`)
 
-// findPersons finds names after titles and introductions, and given names in the list with what follows them.
+// findPersons finds names after titles and introductions, given names in the list with what follows them, and what the model of
+// persons takes for a name.
 func findPersons(text string, found []span) []span {
 	ts := tokens(text)
+	likely := taggers.person.tag(ts)
 	for i := 0; i < len(ts); i++ {
 		t := ts[i]
-		if !t.capital || notNames[t.lower] && !givenNames[t.lower] {
+		if !likely[i] && (!t.capital || notNames[t.lower] && !givenNames[t.lower]) {
 			continue
 		}
-		starts := titled(ts, i) || introduced(text, t) || givenNames[t.lower] && (!commonNames[t.lower] || i+1 < len(ts) && surname(ts[i+1], t))
+		starts := likely[i] || titled(ts, i) || introduced(text, t) || givenNames[t.lower] && (!commonNames[t.lower] || i+1 < len(ts) && surname(ts[i+1], t))
 		if !starts {
 			continue
 		}
 		j := i + 1
-		for j < len(ts) && j-i < 4 && surname(ts[j], ts[j-1]) {
+		for j < len(ts) && j-i < 5 && (surname(ts[j], ts[j-1]) || likely[j] && ts[j].follows(ts[j-1])) {
 			j++
 		}
 		found = append(found, span{start: t.start, end: ts[j-1].end})
@@ -157,23 +159,22 @@ var streetStarts = words("rue via calle avenida rua avenue boulevard viale piazz
 var states = words(`AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT
  VA WA WV WI WY DC`)
 
-// findLocations finds street addresses, US states with a ZIP code, and the places of the list.
+// findLocations finds street addresses, US states with a ZIP code, the places of the list, and what the model of places takes
+// for one.
 func findLocations(text string, found []span) []span {
 	ts := tokens(text)
+	likely := taggers.place.tag(ts)
 	for i := 0; i < len(ts); i++ {
-		if n := streetAt(ts, i); n > 0 {
-			found = append(found, span{start: ts[i].start, end: ts[i+n-1].end})
-			i += n - 1
-			continue
-		}
-		if n := placeAt(ts, i); n > 0 {
-			found = append(found, span{start: ts[i].start, end: ts[i+n-1].end})
-			i += n - 1
-			continue
-		}
+		n := max(streetAt(ts, i), placeAt(ts, i))
 		if states[ts[i].text] && i+1 < len(ts) && ts[i+1].gap == " " && isZIP(ts[i+1].text) {
-			found = append(found, span{start: ts[i].start, end: ts[i+1].end})
-			i++
+			n = max(n, 2)
+		}
+		for j := i + n; j < len(ts) && (likely[j] || j > i && isZIP(ts[j].text) && states[ts[j-1].text]) && (j == i || len(ts[j].gap) <= 3); j++ {
+			n++
+		}
+		if n > 0 {
+			found = append(found, span{start: ts[i].start, end: ts[i+n-1].end})
+			i += n - 1
 		}
 	}
 	return found

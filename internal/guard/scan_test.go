@@ -45,7 +45,7 @@ func TestPII(t *testing.T) {
 		"see https://example.com/a?b=c, and www.example.org.": {"URL=https://example.com/a?b=c", "URL=www.example.org"},
 		"the file main.go and e.g. this":                      {},
 		"My name is Ann Miller and Dr. Zyx Qwv said so":       {"PERSON=Ann Miller", "PERSON=Zyx Qwv"},
-		"I live at 12 Main Street, San Francisco, CA 94107":   {"LOCATION=12 Main Street", "LOCATION=San Francisco", "LOCATION=CA 94107"},
+		"I live at 12 Main Street, San Francisco, CA 94107":   {"LOCATION=12 Main Street, San Francisco, CA 94107"},
 		"will you mark the may bill":                          {},
 	} {
 		if diff := cmp.Diff(want, shown(text, findPII(text, rung.GuardEntities))); diff != "" {

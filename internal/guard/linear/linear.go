@@ -76,6 +76,9 @@ func grams(out []uint32, w string) []uint32 {
 	return out
 }
 
+// Hash is the feature of a kind (16 and above: those below are taken) and a text.
+func Hash(kind byte, text string) uint32 { return hash(kind, text, 0) }
+
 // hash is FNV-1a over a kind, a text and the word before.
 func hash(kind byte, text string, before uint32) uint32 {
 	h := uint32(2166136261)
@@ -88,8 +91,10 @@ func hash(kind byte, text string, before uint32) uint32 {
 }
 
 // Score is the probability that the text is of the class that the model knows.
-func (m *Model) Score(text string) float64 {
-	fs := Features(text)
+func (m *Model) Score(text string) float64 { return m.ScoreFeatures(Features(text)) }
+
+// ScoreFeatures is Score for features that the caller has made.
+func (m *Model) ScoreFeatures(fs []uint32) float64 {
 	if len(fs) == 0 {
 		return 0
 	}

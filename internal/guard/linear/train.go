@@ -8,9 +8,10 @@ import (
 
 // Example is a text with its class and its weight in training.
 type Example struct {
-	Text   string
-	Yes    bool
-	Weight float64
+	Text     string
+	Features []uint32 // instead of those of Text
+	Yes      bool
+	Weight   float64
 }
 
 // Training bounds and seeds a training.
@@ -28,7 +29,9 @@ func Train(examples []Example, t Training) (*Model, error) {
 	}
 	features := make([][]uint32, len(examples))
 	for i, e := range examples {
-		features[i] = Features(e.Text)
+		if features[i] = e.Features; features[i] == nil {
+			features[i] = Features(e.Text)
+		}
 	}
 	weights, squares := make([]float64, 1<<Bits), make([]float64, 1<<Bits)
 	bias, biasSquares := 0.0, 0.0
