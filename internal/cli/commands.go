@@ -22,6 +22,8 @@ func commands(s *settings) []*cobra.Command {
 		newRolloutCommand(s),
 		newServeCommand(s),
 		newKeysCommand(s),
+		newTracesCommand(s),
+		newFeedbackCommand(s),
 		newPushCommand(s),
 		newPullCommand(s),
 		newExportCommand(s),

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/store"
 )
 
 // Redactor replaces in a text what must not be kept. Task is the task of the request, "" for a pass-through. It runs off the hot
@@ -38,14 +39,19 @@ func (r *Recorder) redact(batch []rung.Trace) {
 
 // Feedback redacts what a person wrote and keeps it. When it returns nil the feedback is there, whatever happens to the process.
 func (r *Recorder) Feedback(ctx context.Context, task string, f rung.Feedback) error {
-	if r.cfg.Redact != nil {
-		if err := r.cfg.Redact.feedback(task, &f); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Wait)
+	defer cancel()
+	return KeepFeedback(ctx, r.store, r.cfg.Redact, task, f)
+}
+
+// KeepFeedback is Recorder.Feedback where there is no recorder. A nil redact keeps texts as they are.
+func KeepFeedback(ctx context.Context, s store.Serving, redact Redactor, task string, f rung.Feedback) error {
+	if redact != nil {
+		if err := redact.feedback(task, &f); err != nil {
 			return &rung.Error{Code: rung.CodeInternal, Place: f.Trace, What: "the feedback could not be redacted and was not kept", Do: "send it again without a comment or correction", Err: err}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Wait)
-	defer cancel()
-	return r.store.PutFeedback(ctx, f)
+	return s.PutFeedback(ctx, f)
 }
 
 var errRedactor = errors.New("the redactor failed")
