@@ -61,7 +61,7 @@ output: {{json_schema: schema.json}}
 examples: examples.jsonl
 bar: {{metric: slot_f1, at_least: 0.4, min_gain: 0.02}}
 models: [local/smollm2-135m]
-training: {{wall: 6m}}
+training: {{wall: 5m}}
 """
     write(out / "snips", task, examples, schema_json=json.dumps(schema, indent=1))
 
@@ -98,7 +98,7 @@ bar: {{metric: token_f1, at_least: 0.35, min_gain: 0.02}}
 models: [local/smollm2-135m]
 retrieval: {{chunk_tokens: 400, k: 1}}
 limits: {{max_tokens: 24}}
-training: {{wall: 6m}}
+training: {{wall: 5m}}
 """
     write(out / "squad", task, examples)
 
