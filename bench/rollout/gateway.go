@@ -58,19 +58,21 @@ func (o outcome) String() string {
 		o.Ended.Baseline, o.Ended.Target, o.Ended.State, o.Requests, o.Target, o.Took.Seconds(), o.After, o.Wrong, o.Ended.Why)
 }
 
-// newStreet opens the street; versions are examples by version, v1 is in production.
-func newStreet(ctx context.Context, d *dataSet, versions map[string]*release) (s *street, err error) {
+// newStreet opens the street over the store in dir, or over one that is gone afterwards. v1 is in production at first.
+func newStreet(ctx context.Context, dir string, d *dataSet) (s *street, err error) {
+	versions := map[string]*release{"v1": newRelease(d.pool[:1500]), "v2": newRelease(d.pool[:300]), "v3": newRelease(d.pool)}
 	s = &street{data: d, versions: versions}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	dir, err := os.MkdirTemp("", "rung-street-")
-	if err != nil {
-		return s, err
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "rung-street-"); err != nil {
+			return s, err
+		}
+		s.stops = append(s.stops, func() error { return os.RemoveAll(dir) })
 	}
-	s.stops = append(s.stops, func() error { return os.RemoveAll(dir) })
 	up, stop, err := modeltest.New(s.answer).Listen()
 	if err != nil {
 		return s, err
@@ -110,9 +112,13 @@ func (s *street) candidate(version string) rung.Candidate {
 func (s *street) release(ctx context.Context) error {
 	for version := range s.versions {
 		c := s.candidate(version)
-		if err := s.store.PutRelease(ctx, rung.ReleaseLine{Task: s.data.name, Version: version, Digest: rung.DigestOf(version), Candidate: c.Digest(), Model: c.Model, At: time.Now().UTC()}); err != nil {
+		if err := s.store.PutRelease(ctx, rung.ReleaseLine{Task: s.data.name, Version: version, Digest: rung.DigestOf(version), Candidate: c.Digest(), Model: c.Model, By: "replay", At: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}); err != nil {
 			return err
 		}
+	}
+	aliases, err := s.store.Aliases(ctx, s.data.name)
+	if err != nil || len(aliases) > 0 {
+		return err
 	}
 	return s.store.MoveAlias(ctx, rung.AliasMove{Task: s.data.name, Alias: rung.Production, Version: "v1", By: "replay", Why: "the first", At: time.Now().UTC()})
 }

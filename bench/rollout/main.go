@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"time"
 )
@@ -17,6 +18,8 @@ func main() {
 	flag.Float64Var(&o.share, "share", .2, "share of the target")
 	flag.Float64Var(&o.margin, "margin", .03, "how much worse it may be")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed")
+	flag.StringVar(&o.store, "store", "", "no replay, but a gateway over the store in this directory that answers -messages and ends: to try rung rollout")
+	flag.IntVar(&o.messages, "messages", 0, "messages to send with -store")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "rollout:", err)
@@ -28,6 +31,9 @@ func run(o options) error {
 	shared, err := sharedDir()
 	if err != nil {
 		return err
+	}
+	if o.store != "" {
+		return send(shared, o)
 	}
 	if err := through(shared); err != nil {
 		return err
@@ -52,7 +58,7 @@ func through(shared string) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := newStreet(ctx, d, map[string]*release{"v1": newRelease(d.pool[:1500]), "v2": newRelease(d.pool[:300]), "v3": newRelease(d.pool)})
+	s, err := newStreet(ctx, "", d)
 	if err != nil {
 		return err
 	}
@@ -63,6 +69,31 @@ func through(shared string) (err error) {
 			return err
 		}
 		fmt.Println("through a gateway, banking77", out)
+	}
+	return nil
+}
+
+// send answers messages over a store that stays, for a rollout that is started and watched by hand.
+func send(shared string, o options) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := os.MkdirAll(o.store, 0o700); err != nil {
+		return err
+	}
+	d, err := load(shared, "banking77", 0)
+	if err != nil {
+		return err
+	}
+	s, err := newStreet(ctx, o.store, d)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	random := rand.New(rand.NewPCG(o.seed, 20))
+	for range o.messages {
+		if _, err := s.ask(ctx, d.day[random.IntN(len(d.day))]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

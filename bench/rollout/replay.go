@@ -13,6 +13,8 @@ type options struct {
 	rollouts, rows int
 	share, margin  float64
 	seed           uint64
+	store          string
+	messages       int
 }
 
 // kind is a canary whose truth is measured: on every message of the day, for both releases.
