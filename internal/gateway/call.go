@@ -122,9 +122,14 @@ func (c *call) read() error {
 		return tooLarge(limit)
 	}
 	_ = c.control.SetReadDeadline(time.Now().Add(c.cfg.Limits.Read)) // a connection that has no deadlines is a test's
-	defer func() { _ = c.control.SetReadDeadline(time.Time{}) }()
 	var err error
 	c.body, err = readUpTo(c.r.Body, c.r.ContentLength, limit)
+	if err != nil {
+		// The deadline stays, since net/http reads what is left of a body before it answers, and the connection ends.
+		c.w.Header()["Connection"] = []string{"close"}
+	} else {
+		_ = c.control.SetReadDeadline(time.Time{})
+	}
 	switch {
 	case errors.Is(err, errLarge):
 		return tooLarge(limit)
