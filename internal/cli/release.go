@@ -32,8 +32,8 @@ func newReleaseCommand(s *settings) *cobra.Command {
 its demonstrations, index and adapter, the scorecards and the decision, licences, and who made it when from which commit.
 
 The parity check comes first: the release is loaded as the gateway loads it, held-out inputs are rendered, and each request
-must be the evaluated one, byte for byte. Where answers are repeatable (local models with one slot) they must be the same too.
-Any difference refuses the release and shows it.
+must be the evaluated one, byte for byte. Local models, and hosted ones with --answers, are asked too, twice each: their answers
+may differ from the evaluated ones no more than from each other. Anything else refuses the release and shows the difference.
 
 The alias "candidate" points at the new release; production moves with --production, or later with rung alias.`,
 		Example: "  rung release\n  rung release 20261122-0914 --as v3 --note \"first with retrieval\" --production\n  rung release --candidate 99a21e2a --force --note \"better than what is served\"",
@@ -53,7 +53,7 @@ The alias "candidate" points at the new release; production moves with --product
 	f.BoolVar(&o.AllowDirty, "allow-dirty", false, "release from a Git work tree with changes")
 	f.BoolVar(&o.Force, "force", false, "release a candidate that does not meet the bar; needs --note")
 	f.IntVar(&o.Sample, "sample", app.DefaultSample, "held-out inputs of the parity check")
-	f.BoolVar(&o.Answers, "answers", false, "compare the answers of hosted models too, which makes one call per input")
+	f.BoolVar(&o.Answers, "answers", false, "compare the answers of hosted models too, which makes two calls per input")
 	f.BoolVar(&o.sign, "sign", false, "sign it with your key; the first time one is made")
 	f.StringVar(&o.key, "key", "", "the signing key (default: rung/signing.key in your configuration directory)")
 	f.BoolVar(&o.Production, "production", false, "point production at it")

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rung-dev/rung"
@@ -79,7 +80,7 @@ func TestReleaseComparesAnswersOnDemand(t *testing.T) {
 	_, _, srv := climbed(t)
 	before := srv.Calls()
 	d := released(t, "--answers", "--sample", "5")
-	if n := srv.Calls() - before; n != 5 || d.Release.Parity.Answers != 5 || d.Release.Parity.Compared != 5 {
+	if n := srv.Calls() - before; n != 10 || d.Release.Parity.Answers != 5 || d.Release.Parity.Compared != 5 {
 		t.Errorf("%d calls, parity %+v", n, d.Release.Parity)
 	}
 }
@@ -103,6 +104,37 @@ func TestReleaseIsRefusedWhereItWouldServeSomethingElse(t *testing.T) {
 		}
 		if status, _, _ := rungOut(t, "releases", "words"); status != 7 {
 			t.Errorf("a refused release was recorded: status %d", status)
+		}
+	})
+	t.Run("a server that wavers now and then is let through, one that answers otherwise is not", func(t *testing.T) {
+		_, _, srv := climbed(t)
+		var mu sync.Mutex
+		asked := 0
+		srv.Script = func(c modeltest.Call) modeltest.Reply {
+			mu.Lock()
+			defer mu.Unlock()
+			r := knows(c)
+			if asked++; asked%3 == 0 {
+				r.Text += "."
+			}
+			return r
+		}
+		d := released(t, "--answers")
+		if p := d.Release.Parity; p.Compared != 16 || p.Answers >= 16 || p.Answers < 8 || !strings.Contains(strings.Join(d.Notes, "\n"), "asked twice") {
+			t.Errorf("parity %+v, notes %q", p, d.Notes)
+		}
+		srv.Script = func(c modeltest.Call) modeltest.Reply {
+			mu.Lock()
+			defer mu.Unlock()
+			r := knows(c)
+			if r.Text = strings.ToUpper(r.Text); asked%6 == 0 {
+				r.Text += "."
+			}
+			asked++
+			return r
+		}
+		if status, _, errs := rungOut(t, "release", "--answers"); status != 2 || !strings.Contains(errs, "its answer was") {
+			t.Errorf("status %d: %s", status, errs)
 		}
 	})
 	t.Run("request", func(t *testing.T) {

@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"context"
-
-	"github.com/rung-dev/rung"
-)
+import "github.com/rung-dev/rung"
 
 // Fact is what is known of a model that comes with rung: under which licence it may be used, and under which name its
 // publisher has it, which is what PEFT, vLLM and others load it by.
@@ -24,14 +20,4 @@ func FactOf(ref rung.ModelRef) Fact {
 		return Fact{}
 	}
 	return facts[ref.Name()]
-}
-
-// Repeatable reports whether the model answers the same request with the same text: where each server has one slot, an
-// answer does not depend on what else is asked at the same time. With several slots about a fifth of the answers differ.
-func (e *Engine) Repeatable(ctx context.Context, ref rung.ModelRef) (bool, error) {
-	m, err := e.open(ctx, ref)
-	if err != nil {
-		return false, err
-	}
-	return m.fleet.per == 1, nil
 }
