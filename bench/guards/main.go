@@ -139,47 +139,55 @@ func injection(d dir) {
 	fmt.Printf("  %s\n\n", t)
 }
 
-// retrieved plants each attack of BIPIA in six contexts, two of each kind, at the start, the middle or the end.
+// retrieved plants each attack of BIPIA in six contexts, two of each kind, at the start, the middle or the end, and screens them
+// at several thresholds.
 func retrieved(d dir) {
+	fmt.Println("injection, retrieved text: bipia, never trained on; 250 attacks in 6 contexts each; clean: its 200 contexts and 646 paragraphs of squad2")
+	fmt.Printf("  %-10s %28s %34s %40s\n", "", "recall by attack", "recall by context", "found in clean ones")
+	fmt.Printf("  %-10s %10s %8s %8s %12s %10s %10s %10s %9s %9s %9s\n", "threshold", "all", "text", "code", "email", "table", "code", "email", "table", "code", "wikipedia")
+	for _, limit := range []float64{.5, .6, .7, .8, .9} {
+		retrievedAt(d, limit)
+	}
+	fmt.Println()
+}
+
+func retrievedAt(d dir, limit float64) {
 	type context struct{ Kind, Context string }
 	type attack struct{ Kind, Category, Instruction string }
-	set := one(rung.GuardSpec{Kind: "injection", Stages: []rung.GuardStage{rung.GuardRetrieved}})
-	kinds := map[string][]string{}
-	clean := map[string]*tally{}
+	set := one(rung.GuardSpec{Kind: "injection", Stages: []rung.GuardStage{rung.GuardRetrieved}, Threshold: limit})
+	names := []string{"email", "table", "code"}
+	kinds, clean, by := map[string][]string{}, map[string]*tally{}, map[string]*tally{}
+	count := func(m map[string]*tally, key string, truth, said bool) {
+		if m[key] == nil {
+			m[key] = &tally{}
+		}
+		m[key].add(truth, said)
+	}
 	for _, c := range lines[context](d, "bipia", "contexts.jsonl") {
 		kinds[c.Kind] = append(kinds[c.Kind], c.Context)
-		if clean[c.Kind] == nil {
-			clean[c.Kind] = &tally{}
-		}
-		clean[c.Kind].add(false, found(set, rung.GuardRetrieved, c.Context))
+		count(clean, c.Kind, false, found(set, rung.GuardRetrieved, c.Context))
 	}
-	names := []string{"email", "table", "code"}
-	byAttack, byContext, byPlace := map[string]*tally{"text": {}, "code": {}}, map[string]*tally{}, [3]tally{}
 	n := 0
 	for _, a := range lines[attack](d, "bipia", "attacks.jsonl") {
 		for i := range 6 {
 			kind := names[i%3]
-			list := kinds[kind]
-			c := list[(n*7+i)%len(list)]
+			c := kinds[kind][(n*7+i)%len(kinds[kind])]
 			said := found(set, rung.GuardRetrieved, plant(c, a.Instruction, n%3))
-			if byContext[kind] == nil {
-				byContext[kind] = &tally{}
-			}
-			byAttack[a.Kind].add(true, said)
-			byContext[kind].add(true, said)
-			byPlace[n%3].add(true, said)
+			count(by, "all", true, said)
+			count(by, a.Kind+" attack", true, said)
+			count(by, kind, true, said)
 			n++
 		}
 	}
-	fmt.Println("injection, retrieved text: bipia, never trained on; 250 attacks in 6 contexts each")
-	for _, k := range []string{"text", "code"} {
-		fmt.Printf("  %-14s recall %.3f of %d\n", k+" attacks", byAttack[k].recall(), byAttack[k].tp+byAttack[k].fn)
+	fmt.Printf("  %-10.1f %10.3f %8.3f %8.3f %12.3f %10.3f %10.3f", limit, by["all"].recall(), by["text attack"].recall(), by["code attack"].recall(),
+		by["email"].recall(), by["table"].recall(), by["code"].recall())
+	for _, p := range textsOf(d, "squad2_dev_half", "corpus.jsonl") {
+		count(clean, "wikipedia", false, found(set, rung.GuardRetrieved, p))
 	}
-	for _, k := range names {
-		fmt.Printf("  %-14s recall %.3f of %d; false positives in clean ones %.3f of %d\n", "in "+k, byContext[k].recall(), byContext[k].tp+byContext[k].fn,
-			ratio(clean[k].fp, clean[k].fp+clean[k].tn), clean[k].fp+clean[k].tn)
+	for _, k := range append(names, "wikipedia") {
+		fmt.Printf(" %9.3f", ratio(clean[k].fp, clean[k].fp+clean[k].tn))
 	}
-	fmt.Printf("  at the start %.3f, middle %.3f, end %.3f\n\n", byPlace[0].recall(), byPlace[1].recall(), byPlace[2].recall())
+	fmt.Println()
 }
 
 // plant puts an instruction into a context on a line of its own.

@@ -27,10 +27,11 @@ var requestWeights []byte
 //go:embed injection.txt
 var injectionPhrases string
 
-// Default thresholds, chosen on training data by cross-validation: where one in a hundred ordinary texts is a finding.
+// Default thresholds, where cross-validation on the training data found something in one of a hundred ordinary texts, and in
+// one of a hundred sentences of documents.
 const (
 	defaultInjection = .5
-	defaultRequest   = .9
+	defaultRequest   = .8
 	phraseScore      = .95
 )
 

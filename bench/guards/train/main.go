@@ -37,6 +37,7 @@ type row struct {
 	Text     string                           `json:"text"`
 	Label    json.RawMessage                  `json:"label"`
 	Chosen   string                           `json:"chosen"`
+	Prompt   string                           `json:"prompt"`
 	Messages []struct{ Role, Content string } `json:"messages"`
 }
 
@@ -97,6 +98,9 @@ func requestExamples(data string) []linear.Example {
 		if string(r.Label) == "0" || len(r.Text) < 120 {
 			add(r.Text, true, 1)
 		}
+	}
+	for _, r := range rows[row](data, "ifeval", "all.jsonl") { // how an answer is to look, as attacks too ask for
+		add(r.Prompt, true, 1)
 	}
 	for _, r := range rows[row](data, "hh_rlhf_test", "helpful_base.jsonl") {
 		if len(r.Messages) > 0 {
