@@ -31,7 +31,7 @@ Both hold at every look: the chance of either being wrong is at most alpha over 
 Running gateways follow within a second.`,
 		Example: "  rung rollout start tickets v3 --share 10%\n  rung rollout status\n  rung rollout rollback tickets --why \"complaints\"",
 	}
-	c.AddCommand(newRolloutStart(s), newRolloutStatus(s), newRolloutHistory(s))
+	c.AddCommand(newRolloutStart(s), newRolloutStatus(s), newRolloutShare(s), newRolloutHistory(s))
 	c.AddCommand(
 		newRolloutEnd(s, "promote", rung.Promoted, "Point the alias at the new release and end the rollout"),
 		newRolloutEnd(s, "rollback", rung.RolledBack, "Send all traffic back to the release before"),

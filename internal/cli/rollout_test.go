@@ -188,6 +188,12 @@ func TestRolloutCommands(t *testing.T) {
 func TestRolloutPromoteMovesTheAlias(t *testing.T) {
 	serving := releasedTask(t)
 	r := started(t, "tickets", "v3", "--share", "0.5", "--mode", "ab")
+	if status, out, errOut := rungOut(t, "rollout", "share", "tickets", "75%"); status != 0 || !strings.Contains(out, "75 % of the callers") {
+		t.Errorf("share: status %d: %s%s", status, out, errOut)
+	}
+	if status, _, errOut := rungOut(t, "rollout", "share", r.ID, "1"); status != 2 || !strings.Contains(errOut, "the share is 1") {
+		t.Errorf("share 1: status %d: %s", status, errOut)
+	}
 	if status, out, errOut := rungOut(t, "rollout", "promote", "tickets", "--why", "the team has seen enough"); status != 0 || !strings.Contains(out, "tickets@production is v3") {
 		t.Fatalf("status %d: %s%s", status, out, errOut)
 	}

@@ -97,6 +97,44 @@ func runRolloutEnd(ctx context.Context, s *settings, name string, state rung.Rol
 	return s.printEnded(&r)
 }
 
+func newRolloutShare(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "share TASK|ROLLOUT SHARE",
+		Short: "Give the new release another share of the traffic",
+		Long: `Share changes the share while the rollout runs, such as from 5% to 25%. In ab mode every caller who has the new release keeps it when
+the share grows. What was observed so far still counts.`,
+		Args: exactArgs(2, "a task or the id of a rollout, and a share"),
+		RunE: func(c *cobra.Command, args []string) error { return runRolloutShare(c.Context(), s, args[0], args[1]) },
+	}
+}
+
+func runRolloutShare(ctx context.Context, s *settings, name, text string) (err error) {
+	share, err := parseShare(text)
+	if err != nil {
+		return err
+	}
+	serving, err := openRollouts(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, serving.Close()) }()
+	r, err := oneActive(ctx, serving, name)
+	if err != nil {
+		return err
+	}
+	r.Share = share
+	if errs := rollout.Check(&r); len(errs) > 0 {
+		return errs
+	}
+	if r, err = serving.PutRollout(ctx, r); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(rolloutDocument{r})
+	}
+	return s.printStarted(&r)
+}
+
 func openRollouts(ctx context.Context, s *settings) (store.Serving, error) {
 	dir, err := storeDir(s)
 	if err != nil {

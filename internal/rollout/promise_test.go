@@ -93,22 +93,22 @@ func with(share, margin, gain float64) rung.Rollout {
 }
 
 var worlds = []world{
-	{name: "equal, .95, half and half", rollout: with(.5, .02, 0), gateways: 1, most: 1500, draw: successes(.95, .95), wrongDn: true},
-	{name: "equal, .995, a tenth", rollout: with(.1, .01, 0), gateways: 3, most: 800, draw: successes(.995, .995), wrongDn: true},
-	{name: "equal, .6, nine tenths", rollout: with(.9, .05, 0), gateways: 2, most: 1500, draw: successes(.6, .6), wrongDn: true},
+	{name: "equal, .95, half and half", rollout: with(.5, .02, 0), gateways: 1, most: 900, draw: successes(.95, .95), wrongDn: true},
+	{name: "equal, .995, a tenth", rollout: with(.1, .01, 0), gateways: 3, most: 500, draw: successes(.995, .995), wrongDn: true},
+	{name: "equal, .6, nine tenths", rollout: with(.9, .05, 0), gateways: 2, most: 900, draw: successes(.6, .6), wrongDn: true},
 	// At the margin itself any decision is wrong: no world is harder.
-	{name: "at the margin, .95 and .93", rollout: with(.5, .02, 0), gateways: 1, most: 1500, draw: successes(.95, .93), wrongDn: true, wrongUp: true},
-	{name: "at the margin, .75 and .65", rollout: with(.5, .1, 0), gateways: 1, most: 1000, draw: successes(.75, .65), wrongDn: true, wrongUp: true},
-	{name: "at the margin, 1 and .98", rollout: with(.2, .02, 0), gateways: 2, most: 800, draw: successes(1, .98), wrongDn: true, wrongUp: true},
-	{name: "at the margin, .1 and .05", rollout: with(.1, .05, 0), gateways: 3, most: 500, draw: successes(.1, .05), wrongDn: true, wrongUp: true},
-	{name: "worse by 1½ margins", rollout: with(.5, .02, 0), gateways: 1, most: 1500, draw: successes(.95, .92), wrongUp: true},
-	{name: "equal, a gain is asked for", rollout: with(.5, .05, .03), gateways: 1, most: 1500, draw: successes(.8, .8), wrongDn: true, wrongUp: true},
-	{name: "gain of exactly what is asked for", rollout: with(.5, .05, .05), gateways: 1, most: 1500, draw: successes(.8, .85), wrongDn: true, wrongUp: true},
-	{name: "equal, the level swings by the hour", rollout: with(.2, .03, 0), gateways: 2, most: 800, wrongDn: true,
+	{name: "at the margin, .95 and .93", rollout: with(.5, .02, 0), gateways: 1, most: 900, draw: successes(.95, .93), wrongDn: true, wrongUp: true},
+	{name: "at the margin, .75 and .65", rollout: with(.5, .1, 0), gateways: 1, most: 700, draw: successes(.75, .65), wrongDn: true, wrongUp: true},
+	{name: "at the margin, 1 and .98", rollout: with(.2, .02, 0), gateways: 2, most: 500, draw: successes(1, .98), wrongDn: true, wrongUp: true},
+	{name: "at the margin, .1 and .05", rollout: with(.1, .05, 0), gateways: 3, most: 400, draw: successes(.1, .05), wrongDn: true, wrongUp: true},
+	{name: "worse by 1½ margins", rollout: with(.5, .02, 0), gateways: 1, most: 900, draw: successes(.95, .92), wrongUp: true},
+	{name: "equal, a gain is asked for", rollout: with(.5, .05, .03), gateways: 1, most: 900, draw: successes(.8, .8), wrongDn: true, wrongUp: true},
+	{name: "gain of exactly what is asked for", rollout: with(.5, .05, .05), gateways: 1, most: 900, draw: successes(.8, .85), wrongDn: true, wrongUp: true},
+	{name: "equal, the level swings by the hour", rollout: with(.2, .03, 0), gateways: 2, most: 500, wrongDn: true,
 		draw: func(r *rand.Rand, _ bool, at int) map[string]float64 {
 			return map[string]float64{Success: coin(r, .8+.19*math.Sin(float64(at)/300))}
 		}},
-	{name: "latency at the margin", gateways: 1, most: 1000, wrongDn: true, wrongUp: true,
+	{name: "latency at the margin", gateways: 1, most: 700, wrongDn: true, wrongUp: true,
 		rollout: rung.Rollout{ID: "r", Mode: rung.AB, Share: .5, Alpha: .05, Rules: []rung.RolloutRule{{Metric: LatencyMS, Margin: 100, Bound: 1e5}}},
 		draw: func(r *rand.Rand, target bool, _ int) map[string]float64 {
 			x := min(9e4, millis(r))
@@ -117,14 +117,14 @@ var worlds = []world{
 			}
 			return map[string]float64{LatencyMS: x}
 		}},
-	{name: "four equal rules", gateways: 2, most: 1000, wrongDn: true,
+	{name: "four equal rules", gateways: 2, most: 700, wrongDn: true,
 		rollout: rung.Rollout{ID: "r", Mode: rung.Canary, Share: .5, Alpha: .05, Rules: []rung.RolloutRule{
 			{Metric: Success, Margin: .01}, {Metric: Failure, Margin: .01}, {Metric: LatencyMS, Margin: 50}, {Metric: Feedback, Margin: .02}}},
 		draw: func(r *rand.Rand, _ bool, _ int) map[string]float64 {
 			return map[string]float64{Success: coin(r, .9), Failure: coin(r, .02), LatencyMS: millis(r), Feedback: r.Float64()}
 		}},
 	// One rule of three is at its margin, the others are far better: the promotion hangs on the one.
-	{name: "three rules, one at the margin", gateways: 1, most: 1200, wrongUp: true,
+	{name: "three rules, one at the margin", gateways: 1, most: 900, wrongUp: true,
 		rollout: rung.Rollout{ID: "r", Mode: rung.Canary, Share: .5, Alpha: .05, Rules: []rung.RolloutRule{
 			{Metric: Success, Margin: .05}, {Metric: GuardBlocked, Margin: .05}, {Metric: SchemaValid, Margin: .05}}},
 		draw: func(r *rand.Rand, target bool, _ int) map[string]float64 {
