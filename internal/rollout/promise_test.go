@@ -147,7 +147,6 @@ func TestWrongDecisions(t *testing.T) {
 				rollouts /= 10
 			}
 			up, down := w.count(uint64(i), rollouts)
-			t.Logf("promoted %.4f, rolled back %.4f", up, down)
 			most := w.rollout.Alpha + 3*math.Sqrt(w.rollout.Alpha*(1-w.rollout.Alpha)/float64(rollouts))
 			wrong := 0.0
 			if w.wrongUp {
@@ -156,6 +155,7 @@ func TestWrongDecisions(t *testing.T) {
 			if w.wrongDn {
 				wrong += down
 			}
+			t.Logf("promoted %.4f, rolled back %.4f, wrong %.4f", up, down, wrong)
 			if wrong > most {
 				t.Errorf("%.4f of the decisions are wrong, α is %v", wrong, w.rollout.Alpha)
 			}
