@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,6 +99,7 @@ type serving struct {
 	metrics  *telemetry.Metrics
 	spans    *telemetry.Spans // nil: the environment names no OpenTelemetry collector
 	gateway  *gateway.Gateway
+	kept     kept
 	tasks    sync.WaitGroup // what runs beside the server
 	stop     context.CancelFunc
 }
@@ -117,11 +119,7 @@ func (s *serving) open(ctx context.Context) error {
 	if s.rollouts, err = rollout.New(ctx, s.store, rollout.Config{Gateway: name, Log: s.opt.Log}); err != nil {
 		return err
 	}
-	redact, err := newRedactor()
-	if err != nil {
-		return err
-	}
-	s.recorder = trace.NewRecorder(s.store, trace.Config{Redact: redact, Log: s.opt.Log})
+	s.recorder = trace.NewRecorder(s.store, trace.Config{Redact: guard.Redactor(s.kept.entities), Log: s.opt.Log})
 	if telemetry.SpansAsked() {
 		if s.spans, err = telemetry.NewSpans(ctx, s.opt.Program, s.opt.Log); err != nil {
 			return err
@@ -175,6 +173,7 @@ func (s *serving) Release(ctx context.Context, line rung.ReleaseLine) (*gateway.
 	if err := s.live.Check(l.Release.Candidate.Model); err != nil {
 		return nil, err
 	}
+	s.kept.learn(line.Task, l.Release.Guards)
 	out := &gateway.Release{Line: line, Runner: l.Runner, Form: l.Form}
 	if len(l.Release.Guards) > 0 {
 		out.Guards, err = guard.New(l.Release.Guards, guard.Env{System: l.Runner.System(), Training: trainingTexts(l), Embed: s.topics(l), Form: l.Form})
@@ -307,22 +306,11 @@ type meter struct {
 func (m meter) Observe(t *rung.Trace) {
 	m.Metrics.Observe(t)
 	m.log.Observe(t)
-	m.spans.Observe(t)
+	if m.spans != nil {
+		own := *t // the recorder redacts its own in place
+		own.Input, own.Output, own.Spans = nil, nil, slices.Clone(t.Spans)
+		m.spans.Observe(&own)
+	}
 }
 
 func (m meter) Handler() http.Handler { return m.Metrics.Handler() }
-
-// newRedactor takes personal data and secrets out of all that traces keep.
-func newRedactor() (trace.Redactor, error) {
-	set, err := guard.New([]rung.GuardSpec{
-		{Kind: "pii", Stages: []rung.GuardStage{rung.GuardInput}, Action: rung.Redact},
-		{Kind: "secrets", Stages: []rung.GuardStage{rung.GuardInput}, Action: rung.Redact},
-	}, guard.Env{})
-	if err != nil {
-		return nil, err
-	}
-	return func(_, text string) (string, error) {
-		out, _, err := set.Session().Input(context.Background(), text)
-		return out, err
-	}, nil
-}
