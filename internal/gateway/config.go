@@ -23,7 +23,6 @@ type Config struct {
 	Keep        time.Duration // traces older than this are deleted; 0: never
 	KeepBytes   int64         // the oldest traces go beyond this; 0: no limit
 	OpenMetrics bool          // metrics need no key
-	OTLP        string        // where spans go; empty: nowhere
 	Drain       time.Duration
 }
 

@@ -45,7 +45,6 @@ groups:
   token: {secret_env: GROUPS_SECRET, issuer: me, audience: rung, required: true}
 traces: {text: true, keep: 7d, max_size: 2GiB}
 metrics: {open: true}
-otlp: http://localhost:4318
 drain: 5s
 `
 
@@ -76,7 +75,7 @@ func TestConfig(t *testing.T) {
 // TestBadConfigs: each fault is named with its place and a remedy, all of a file at once.
 func TestBadConfigs(t *testing.T) {
 	for text, want := range map[string]string{
-		"lisen: x":                              `g.yaml:1:1: there is no key "lisen" here; use defaults, drain, groups, limits, listen, metrics, otlp, pass, tasks, tls, traces`,
+		"lisen: x":                              `g.yaml:1:1: there is no key "lisen" here; use defaults, drain, groups, limits, listen, metrics, pass, tasks, tls, traces`,
 		"listen: 8080":                          `g.yaml:1:9: "8080" is not an address`,
 		"limits:\n  body: much":                 `g.yaml:2:9: "much" is not a size`,
 		"limits:\n  read: 5":                    `g.yaml:2:9: "5" is not a duration`,
@@ -135,4 +134,3 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
-

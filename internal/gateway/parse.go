@@ -38,7 +38,6 @@ func (r *reader) config(root ast.Node, c *Config) {
 		"groups":   func(n ast.Node) { r.groups(n, &c.Groups) },
 		"traces":   func(n ast.Node) { r.traces(n, c) },
 		"metrics":  func(n ast.Node) { r.mapping(n, keys{"open": r.flag(&c.OpenMetrics)}) },
-		"otlp":     r.text(&c.OTLP),
 		"drain":    r.duration(&c.Drain, 0),
 	})
 	if tasks == nil {

@@ -250,12 +250,12 @@ func TestFeedbackIsKeptBeforeTheAnswer(t *testing.T) {
 func TestBodiesAreBounded(t *testing.T) {
 	r := newRig(t, setup{config: "pass: ['*']\nlimits: {body: 2KiB}"})
 	for body, status := range map[string]int{
-		chat("openai/m", strings.Repeat("x", 3000)):                       413,
-		`{"model":"openai/m","x":` + strings.Repeat("[", 500) + `}`:       400,
-		`{"model":"openai/m"`:                                             400,
-		`"openai/m"`:                                                      400,
-		`{"model":7}`:                                                     400,
-		``:                                                                400,
+		chat("openai/m", strings.Repeat("x", 3000)):                 413,
+		`{"model":"openai/m","x":` + strings.Repeat("[", 500) + `}`: 400,
+		`{"model":"openai/m"`:                                       400,
+		`"openai/m"`:                                                400,
+		`{"model":7}`:                                               400,
+		``:                                                          400,
 		`{"model":"openai/m","model":"openai/other","messages":[]}`:       400,
 		`{"model":"openai/m","messages":[{"role":"user","content":"x"}]}`: 200,
 	} {

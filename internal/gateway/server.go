@@ -113,7 +113,7 @@ const watchEvery = 500 * time.Millisecond
 func (s *Server) Watch(ctx context.Context, load func() (*Config, error), files func(*Config) []string, wake <-chan struct{}) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	seen := stamps(files(s.gateway.Config()))
+	seen := "" // the files may have changed since they were read at the start, so they are read once more
 	for {
 		woken := false
 		select {
@@ -127,12 +127,12 @@ func (s *Server) Watch(ctx context.Context, load func() (*Config, error), files 
 		if now == seen && !woken {
 			continue
 		}
-		s.reload(load)
-		seen = stamps(files(s.gateway.Config()))
+		s.reload(load, seen == "" && !woken)
+		seen = now // of before it was read: a change in between is read again
 	}
 }
 
-func (s *Server) reload(load func() (*Config, error)) {
+func (s *Server) reload(load func() (*Config, error), quiet bool) {
 	old := s.gateway.Config()
 	c, err := load()
 	if err == nil && s.secure && c.Cert != "" {
@@ -146,5 +146,7 @@ func (s *Server) reload(load func() (*Config, error)) {
 		s.log.Warn("listen, tls on or off, limits.header, limits.idle and limits.connections hold from the next start")
 	}
 	s.gateway.SetConfig(c)
-	s.log.Info("the configuration was read again")
+	if !quiet {
+		s.log.Info("the configuration was read again")
+	}
 }

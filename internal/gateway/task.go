@@ -130,7 +130,6 @@ func (j *job) say() {
 // chain lets the legs answer until one does.
 func (j *job) chain() error {
 	legs := append([]leg{{version: j.to.Version}}, j.fallback()...)
-	var first error
 	for i, l := range legs {
 		j.trace.Fallback = i
 		res, out := j.run(l)
@@ -139,9 +138,6 @@ func (j *job) chain() error {
 		}
 		if out.err == nil {
 			return j.deliver(res)
-		}
-		if first == nil {
-			first = out.err
 		}
 		if i+1 < len(legs) && j.goesOn(out.err) {
 			j.trace.Spans = append(j.trace.Spans, rung.Span{Name: "fallback", Start: time.Since(j.start), Note: errText(out.err)})
@@ -153,7 +149,7 @@ func (j *job) chain() error {
 		}
 		return out.err
 	}
-	return first
+	return &rung.Error{Code: rung.CodeInternal, What: "nobody was asked"} // not possible: there is one leg at least
 }
 
 // fallback are the legs after the first, as the configuration names them.
