@@ -33,19 +33,18 @@ type Numbered struct {
 	Head []byte
 }
 
-// Range is which blocks are asked for: those numbered above Above and below Below that have a trace between the IDs and the times,
-// all included.
+// Range is which blocks are asked for: those numbered above Above and below Below that may have a trace between two IDs, where
+// OfIDs says so, else between two times, all included.
 type Range struct {
 	Above, Below int64
+	OfIDs        bool
 	Low, High    ID
 	From, To     int64
-	Oldest       bool // in the order of their numbers; else against it
+	Oldest       bool // in the order of their numbers, as always with OfIDs; else against it
 }
 
 // all is the range that every block is in.
-func all() Range {
-	return Range{Above: 0, Below: math.MaxInt64, High: ID(slices.Repeat([]byte{0xff}, 16)), From: math.MinInt64, To: math.MaxInt64}
-}
+func all() Range { return Range{Below: math.MaxInt64, From: math.MinInt64, To: math.MaxInt64} }
 
 // pageSize is how many heads are read at a time, some 6 KiB each.
 const pageSize = 32
@@ -79,7 +78,7 @@ func (r Reader) locate(ctx context.Context, prefix string) (block int64, id ID, 
 		return 0, id, notFound(prefix)
 	}
 	q, found := all(), 0
-	q.Low, q.High, q.Oldest = low, high, true
+	q.OfIDs, q.Low, q.High, q.Oldest = true, low, high, true
 	err = r.each(ctx, q, func(b Numbered, entries []Entry) (bool, error) {
 		for i := range entries {
 			e := &entries[i]

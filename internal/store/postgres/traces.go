@@ -44,15 +44,22 @@ func (s *gateways) Traces(ctx context.Context, f store.TraceFilter) iter.Seq2[ru
 	return s.reader().Traces(ctx, f)
 }
 
-const heads = "SELECT id, head FROM rung_blocks WHERE id > $1 AND id < $2 AND low <= $3 AND high >= $4 AND from_ns <= $5 AND to_ns >= $6 ORDER BY id "
+const (
+	headsByID = "SELECT id, head FROM rung_blocks WHERE low <= $1 AND high >= $2 AND id > $3 AND id < $4 ORDER BY id LIMIT $5"
+	headsUp   = "SELECT id, head FROM rung_blocks WHERE id > $1 AND id < $2 AND from_ns <= $3 AND to_ns >= $4 ORDER BY id LIMIT $5"
+	headsDown = "SELECT id, head FROM rung_blocks WHERE id > $1 AND id < $2 AND from_ns <= $3 AND to_ns >= $4 ORDER BY id DESC LIMIT $5"
+)
 
 // Heads is part of blocks.Source.
 func (s *gateways) Heads(ctx context.Context, r blocks.Range, limit int) ([]blocks.Numbered, error) {
-	order := "DESC LIMIT $7"
-	if r.Oldest {
-		order = "LIMIT $7"
+	text, args := headsDown, []any{r.Above, r.Below, r.To, r.From, limit}
+	switch {
+	case r.OfIDs:
+		text, args = headsByID, []any{r.High[:], r.Low[:], r.Above, r.Below, limit}
+	case r.Oldest:
+		text = headsUp
 	}
-	return query(ctx, s, pgx.RowToStructByPos[blocks.Numbered], heads+order, r.Above, r.Below, r.High[:], r.Low[:], r.To, r.From, limit)
+	return query(ctx, s, pgx.RowToStructByPos[blocks.Numbered], text, args...)
 }
 
 // Block is part of blocks.Source.

@@ -43,22 +43,31 @@ func (s *gateway) Traces(ctx context.Context, f store.TraceFilter) iter.Seq2[run
 	return s.reader().Traces(ctx, f)
 }
 
+// The planner would read every long row in the order of its number; these look through a short index first. A look-up by ID goes
+// through the IDs, all else through the times.
 const (
-	headsUp   = "SELECT id, head FROM blocks WHERE id > ? AND id < ? AND low <= ? AND high >= ? AND from_ns <= ? AND to_ns >= ? ORDER BY id LIMIT ?"
-	headsDown = "SELECT id, head FROM blocks WHERE id > ? AND id < ? AND low <= ? AND high >= ? AND from_ns <= ? AND to_ns >= ? ORDER BY id DESC LIMIT ?"
+	headsByID = `SELECT id, head FROM blocks WHERE id IN (SELECT id FROM blocks INDEXED BY blocks_ids
+		WHERE low <= ? AND high >= ? AND id > ? AND id < ? ORDER BY id LIMIT ?) ORDER BY id`
+	headsUp = `SELECT id, head FROM blocks WHERE id IN (SELECT id FROM blocks INDEXED BY blocks_range
+		WHERE id > ? AND id < ? AND from_ns <= ? AND to_ns >= ? ORDER BY id LIMIT ?) ORDER BY id`
+	headsDown = `SELECT id, head FROM blocks WHERE id IN (SELECT id FROM blocks INDEXED BY blocks_range
+		WHERE id > ? AND id < ? AND from_ns <= ? AND to_ns >= ? ORDER BY id DESC LIMIT ?) ORDER BY id DESC`
 )
 
 // Heads is part of blocks.Source.
 func (s *gateway) Heads(ctx context.Context, r blocks.Range, limit int) ([]blocks.Numbered, error) {
-	query := headsDown
-	if r.Oldest {
+	query, args := headsDown, []any{r.Above, r.Below, r.To, r.From, limit}
+	switch {
+	case r.OfIDs:
+		query, args = headsByID, []any{r.High[:], r.Low[:], r.Above, r.Below, limit}
+	case r.Oldest:
 		query = headsUp
 	}
 	st, err := s.reading(ctx, query)
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	rows, err := st.QueryContext(ctx, r.Above, r.Below, r.High[:], r.Low[:], r.To, r.From, limit)
+	rows, err := st.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, s.failed(err)
 	}

@@ -69,8 +69,9 @@ CREATE TABLE blocks (
   head    BLOB NOT NULL,
   body    BLOB NOT NULL
 ) STRICT;
+-- Rows are long, so what chooses among them stands in indexes that hold all that is asked for.
 CREATE INDEX blocks_ids ON blocks (low, high);
-CREATE INDEX blocks_bytes ON blocks (id, bytes, from_ns);
+CREATE INDEX blocks_range ON blocks (id, from_ns, to_ns, bytes);
 
 CREATE TABLE feedback (
   id        TEXT PRIMARY KEY,
