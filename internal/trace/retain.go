@@ -11,7 +11,7 @@ import (
 // Retention says how long traces are kept. A zero value has its default; a negative one means no limit.
 type Retention struct {
 	Age   time.Duration // 30 days
-	Bytes int64         // on the disk: 2 GiB
+	Bytes int64         // on the disk: 1 GiB
 	Every time.Duration // between two looks: 10 minutes
 	Log   *slog.Logger  // nil: slog.Default()
 }
@@ -19,7 +19,7 @@ type Retention struct {
 // The defaults of a Retention.
 const (
 	DefaultAge   = 30 * 24 * time.Hour
-	DefaultBytes = int64(2 << 30)
+	DefaultBytes = int64(1 << 30)
 	defaultEvery = 10 * time.Minute
 )
 
