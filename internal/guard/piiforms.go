@@ -232,7 +232,7 @@ func (n number) alone(text string) bool {
 // findCards finds card numbers: 12 to 19 digits that pass Luhn's check, in one piece or in groups as they are printed.
 func findCards(text string, found []span) []span {
 	numbers(text, " -", func(n number) {
-		if len(n.digits) < 12 || len(n.digits) > 19 || !n.alone(text) || strings.IndexByte("23456", n.digits[0]) < 0 || !luhn(n.digits) {
+		if len(n.digits) < 12 || len(n.digits) > 19 || !n.alone(text) || !issuer(n.digits) || !luhn(n.digits) {
 			return
 		}
 		if len(n.groups) > 1 && (len(n.groups) < 3 || slices.Min(n.groups[:len(n.groups)-1]) < 3 || slices.Max(n.groups) > 7) {
@@ -244,6 +244,11 @@ func findCards(text string, found []span) []span {
 		found = append(found, span{start: n.start, end: n.end})
 	})
 	return found
+}
+
+// issuer reports whether a number starts as a payment card does: with 2 to 6, or with the 1800 of older JCB cards.
+func issuer(digits []byte) bool {
+	return strings.IndexByte("23456", digits[0]) >= 0 || len(digits) == 15 && string(digits[:4]) == "1800"
 }
 
 // luhn is the check of ISO/IEC 7812-1.
