@@ -120,7 +120,7 @@ func Who(ctx context.Context, dir string) string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username
 	}
-	return cmp.Or(os.Getenv("USER"), "unknown")
+	return "unknown"
 }
 
 // modified is when a file was changed; the zero time where that is not known.
