@@ -28,7 +28,6 @@ type side struct {
 type measured struct {
 	rps      float64
 	p50, p99 time.Duration
-	first    time.Duration // median time to the first event of a stream
 	failed   int
 }
 

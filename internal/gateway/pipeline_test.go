@@ -263,6 +263,11 @@ func TestBodiesAreBounded(t *testing.T) {
 			t.Errorf("%.60s: status %d, %s", body, got.status, got.body)
 		}
 	}
+	for _, path := range []string{"local/../../x.gguf", "local//etc/x.gguf", `local/..\\x.gguf`} {
+		if got := r.post("/v1/chat/completions", chat(path, "x")); got.status != 404 {
+			t.Errorf("a file of this machine, %s: status %d, %s", path, got.status, got.body)
+		}
+	}
 	if got := r.get("/v1/chat/completions"); got.status != 405 {
 		t.Errorf("GET: %d", got.status)
 	}

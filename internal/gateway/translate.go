@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"strings"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/rung-dev/rung"
@@ -10,6 +12,9 @@ import (
 // translate answers a request for a model of the local engine: it speaks no API of others, so what was asked is put into rung's
 // own form. Settings that it does not know are left out and said.
 func (c *call) translate(name string) error {
+	if strings.ContainsAny(name, `/\\`) || strings.HasPrefix(name, ".") { // a file elsewhere on this machine is nobody's to name from outside
+		return &known{final: true, err: &rung.Error{Code: rung.CodeModel, What: "there is no model " + clipName(c.env.model) + " here", Do: "see /v1/models"}}
+	}
 	ref := rung.ModelRef("local/" + name)
 	if c.api == embeddingsAPI {
 		return c.embed(ref)
