@@ -73,6 +73,11 @@ func (redact Redactor) trace(t *rung.Trace) (err error) {
 			return err
 		}
 	}
+	for i := range t.Guards {
+		if t.Guards[i].Failed, err = redact.text(t.Task, t.Guards[i].Failed); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -104,6 +109,11 @@ func strip(t *rung.Trace) {
 	t.Input, t.Output, t.Error = nil, nil, ""
 	for i := range t.Spans {
 		t.Spans[i].Note = ""
+	}
+	for i := range t.Guards {
+		if t.Guards[i].Failed != "" {
+			t.Guards[i].Failed = "failed"
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ func TestNothingUnredactedIsWritten(t *testing.T) {
 			x.Input = json.RawMessage(`{"text":"I am ` + secret + `","n":[1.5,4155551234567,true],"` + secret + `":"é\"\u0065ve@example.org"}`)
 			x.Output, x.Error = json.RawMessage(`"`+secret+`"`), "asked "+secret
 			x.Spans = []rung.Span{{Name: "model", Took: 1, Note: "note " + secret}}
+			x.Guards = []rung.GuardVerdict{{Kind: "pii", Failed: "could not read " + secret}}
 			r.Record(x)
 			if err := r.Close(t.Context()); err != nil {
 				t.Fatal(err)
@@ -49,7 +50,7 @@ func TestNothingUnredactedIsWritten(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if string(got.Input) != c.input || r.Stats().Stripped != c.stripped || got.Spans[0].Name != "model" || got.Status != 200 {
+			if string(got.Input) != c.input || r.Stats().Stripped != c.stripped || got.Spans[0].Name != "model" || got.Guards[0].Failed == "" || got.Status != 200 {
 				t.Errorf("%+v kept %s: %+v", r.Stats(), got.Input, got)
 			}
 			if all := fmt.Sprintf("%s %s %+v", got.Input, got.Output, got); strings.Contains(all, "eve@") || strings.Contains(all, "4155551234567") {
