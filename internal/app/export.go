@@ -217,7 +217,10 @@ func (e *exporting) merged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	merged, err := tune.New(tune.Options{Log: e.Observe}).Merge(ctx, tune.Merge{Base: base, PEFT: folder, Out: filepath.Join(e.part, "model")})
+	if e.Observe != nil {
+		e.Observe("merging the adapter into the base model, which takes minutes for a large one")
+	}
+	merged, err := tune.New(tune.Options{}).Merge(ctx, tune.Merge{Base: base, PEFT: folder, Out: filepath.Join(e.part, "model")})
 	if err != nil {
 		return err
 	}
