@@ -54,7 +54,7 @@ type Licences struct {
 type Parity struct {
 	N        int `json:"n"`        // inputs compared
 	Requests int `json:"requests"` // whose rendered request was the evaluated one, byte for byte
-	Answers  int `json:"answers"`  // whose answer was the evaluated one; only compared where answers are repeatable
+	Answers  int `json:"answers"`  // of Compared, whose answer was the evaluated one, word for word
 	Compared int `json:"compared"` // answers compared
 }
 

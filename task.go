@@ -27,7 +27,7 @@ type Task struct {
 	AlphaWeights map[Rung]float64
 	Training     Training
 	Retrieval    RetrievalSpec
-	Rollout      RolloutSpec // zero values: the defaults of internal/rollout
+	Rollout      RolloutSpec         // zero values: the defaults of internal/rollout
 	Licences     []string            // SPDX identifiers of what the examples and documents may be used under
 	Guards       []GuardSpec         // in the order in which they run, every default filled in
 	Access       map[string][]string // document → groups that may read it; a document that is not in it is for everybody
