@@ -92,6 +92,23 @@ func LoadConfig(path string) (*Config, error) {
 
 const maxConfig = 256 << 10
 
+// startConfig is what a change of the configuration leaves as it was until the next start: what the listener, the door to the
+// models and retention are made with.
+type startConfig struct {
+	listen              string
+	tls                 bool
+	header, connections int
+	upstream, retries   int
+	idle, attempt, keep time.Duration
+	keepBytes           int64
+}
+
+func (c *Config) atStart() startConfig {
+	l := &c.Limits
+	return startConfig{listen: c.Listen, tls: c.Cert != "", header: l.Header, connections: l.Connections, upstream: l.Upstream, retries: l.Retries,
+		idle: l.Idle, attempt: l.Attempt, keep: c.Keep, keepBytes: c.KeepBytes}
+}
+
 // task is how a task is served.
 func (c *Config) task(name string) TaskConfig {
 	if t, ok := c.Tasks[name]; ok {

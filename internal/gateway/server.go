@@ -109,7 +109,7 @@ func (s *Server) Serve(ctx context.Context) error {
 const watchEvery = 500 * time.Millisecond
 
 // Watch takes the configuration anew when its file changes or wake says so, until ctx ends. A file that is wrong changes nothing
-// and is said. What needs a new listener (listen, header, idle, connections) waits for the next start, which is said too.
+// and is said. What is read at the start alone (see atStart) waits for the next one, which is said too.
 func (s *Server) Watch(ctx context.Context, load func() (*Config, error), files func(*Config) []string, wake <-chan struct{}) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -142,8 +142,8 @@ func (s *Server) reload(load func() (*Config, error), quiet bool) {
 		s.log.Error("the configuration has changed and is wrong; the gateway goes on with the old one", "error", err)
 		return
 	}
-	if c.Listen != old.Listen || (c.Cert == "") != (old.Cert == "") || c.Limits.Header != old.Limits.Header || c.Limits.Idle != old.Limits.Idle || c.Limits.Connections != old.Limits.Connections {
-		s.log.Warn("listen, tls on or off, limits.header, limits.idle and limits.connections hold from the next start")
+	if c.atStart() != old.atStart() {
+		s.log.Warn("some of what has changed holds from the next start: listen, tls on or off, limits.header, limits.idle, limits.connections, limits.upstream, limits.retries, limits.attempt, traces.keep and traces.max_size are read then")
 	}
 	s.gateway.SetConfig(c)
 	if !quiet {

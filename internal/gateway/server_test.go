@@ -128,6 +128,11 @@ func TestReloadDropsNothing(t *testing.T) {
 	write(base + "limits: {body: 3MiB}\n")
 	wake <- struct{}{}
 	r.eventually("a signal is heard", func() bool { return r.gw.Config().Limits.Body == 3<<20 })
+	if strings.Contains(r.log.String(), "next start") {
+		t.Error("a change that holds at once is said to wait for the next start")
+	}
+	write(base + "limits: {body: 3MiB, attempt: 1s}\n")
+	r.eventually("a change that waits for the next start is said", func() bool { return strings.Contains(r.log.String(), "next start") })
 	close(quit)
 	wg.Wait()
 	cancel()
