@@ -207,7 +207,7 @@ func (c *call) fail(err error) {
 		c.begun = true
 		writeFailure(c.w, c.api.anthropic, &f, c.trace.ID)
 	case c.events != nil:
-		c.send(c.events.fail(c.buf[:0], &f))
+		_ = c.send(c.events.fail(c.buf[:0], &f)) // a caller who is gone hears nothing
 	}
 }
 

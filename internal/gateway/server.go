@@ -97,7 +97,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.gateway.Config().Drain)
 	defer cancel()
 	err := s.http.Shutdown(last)
-	<-failed
+	_ = <-failed // http.ErrServerClosed
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.Warn("requests that did not end in time are cut off")
 		err = s.http.Close()

@@ -66,7 +66,7 @@ func findURLs(text string, found []span) []span {
 			i++
 			continue
 		}
-		end := i
+		var end int
 		if scheme := schemeAt(text[i:]); scheme > 0 {
 			end = pathEnd(text, i+scheme)
 			if end == i+scheme {
@@ -78,8 +78,7 @@ func findURLs(text string, found []span) []span {
 				end = pathEnd(text, h)
 			}
 		} else {
-			end = max(h, i+1) // no part of it starts a host by itself: what is long is looked at once
-			i = end
+			i = max(h, i+1) // no part of it starts a host by itself: what is long is looked at once
 			continue
 		}
 		if end > i {
