@@ -97,7 +97,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.gateway.Config().Drain)
 	defer cancel()
 	err := s.http.Shutdown(last)
-	_ = <-failed // http.ErrServerClosed
+	if stopped := <-failed; !errors.Is(stopped, http.ErrServerClosed) {
+		s.log.Warn("the listener ended badly", "error", stopped)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.Warn("requests that did not end in time are cut off")
 		err = s.http.Close()
