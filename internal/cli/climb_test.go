@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -253,7 +255,10 @@ const testPrices = `{"models":{"openai/test":{"in":10,"out":30}}}`
 // TestMain lets the tests run rung as a process of its own that can be killed.
 func TestMain(m *testing.M) {
 	if os.Getenv("RUNG_TEST_MAIN") == "1" {
-		os.Exit(Main(context.Background(), os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // as in cmd/rung
+		status := Main(ctx, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+		stop()
+		os.Exit(status)
 	}
 	os.Exit(m.Run())
 }
