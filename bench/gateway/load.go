@@ -21,7 +21,8 @@ type side struct {
 	url   string // of the chat completions
 	model string
 	key   string
-	pid   int // 0: the upstream itself
+	extra string // header lines of its own, each ended by CRLF
+	pid   int    // 0: the upstream itself
 }
 
 // measured is what one measurement of one side gave.
@@ -40,7 +41,7 @@ func (s *side) request(more string) ([]byte, string, error) {
 		return nil, "", err
 	}
 	body := fmt.Sprintf(question, s.model, more)
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nUser-Agent: load\r\nContent-Length: %d\r\n\r\n", u.RequestURI(), u.Host, s.key, len(body))
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nUser-Agent: load\r\n%sContent-Length: %d\r\n\r\n", u.RequestURI(), u.Host, s.key, s.extra, len(body))
 	return []byte(head + body), u.Host, nil
 }
 

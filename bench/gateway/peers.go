@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"net"
 	"net/http"
@@ -40,37 +41,57 @@ func freePort() (string, error) {
 	return port, err
 }
 
-// peer starts a gateway and waits until it answers.
-func peer(name, port, path, model string, cmd *exec.Cmd) (*results, func(), error) {
+// peer starts a gateway and waits until it answers. Where s.url is empty, the gateway prints it.
+func peer(s side, cmd *exec.Cmd) (*results, func(), error) {
 	if _, err := os.Stat(cmd.Path); err != nil {
-		return nil, nil, fmt.Errorf("%s is not installed", name)
+		return nil, nil, fmt.Errorf("%s is not installed", s.name)
 	}
+	out, err := os.CreateTemp("", "rung-bench-peer-")
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd.Stdout = out
 	if err := cmd.Start(); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: %w", s.name, err)
 	}
+	s.pid, s.key = cmd.Process.Pid, "k"
 	end := func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		_ = cmd.Wait()
+		_ = os.Remove(out.Name())
 	}
-	url := "http://127.0.0.1:" + port + path
-	body := fmt.Sprintf(question, model, "")
+	printed := s.url == ""
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-		req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
-		if err != nil {
-			break
+		if printed {
+			text, _ := os.ReadFile(out.Name()) // what is not there yet will be
+			s.url = strings.TrimSpace(string(text)) + "/chat/completions"
 		}
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Authorization", "Bearer k")
-		resp, err := http.DefaultClient.Do(req)
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return &results{side: side{name: name, url: url, model: model, key: "k", pid: cmd.Process.Pid}}, end, nil
-			}
+		if answers(s) {
+			return &results{side: s}, end, nil
 		}
 	}
 	end()
-	return nil, nil, fmt.Errorf("%s did not answer within a minute", name)
+	return nil, nil, fmt.Errorf("%s did not answer within a minute", s.name)
+}
+
+func answers(s side) bool {
+	req, err := http.NewRequest(http.MethodPost, s.url, strings.NewReader(fmt.Sprintf(question, s.model, "")))
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	for line := range strings.SplitSeq(s.extra, "\r\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			req.Header.Set(name, value)
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 func litellm(root, dir, up string) (*results, func(), error) {
@@ -83,29 +104,35 @@ func litellm(root, dir, up string) (*results, func(), error) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, nil, err
 	}
-	return peer("LiteLLM", port, "/v1/chat/completions", "m", exec.Command(filepath.Join(root, "bin", "litellm"), "--config", config, "--host", "127.0.0.1", "--port", port))
+	return peer(side{name: "LiteLLM", url: "http://127.0.0.1:" + port + "/v1/chat/completions", model: "m"},
+		exec.Command(filepath.Join(root, "bin", "litellm"), "--config", config, "--host", "127.0.0.1", "--port", port))
 }
 
-// portkey is told the upstream by headers, which the load generator does not send; a small config stands for them.
+// portkey is told the upstream by headers.
 func portkey(root, _, up string) (*results, func(), error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(filepath.Join(root, "node_modules", ".bin", "gateway"), "--port="+port)
-	cmd.Env = append(os.Environ(), "PORTKEY_DEFAULT_PROVIDER=openai", "PORTKEY_DEFAULT_CUSTOM_HOST="+up+"/v1")
-	return peer("Portkey", port, "/v1/chat/completions", "m", cmd)
+	return peer(side{name: "Portkey", url: "http://127.0.0.1:" + port + "/v1/chat/completions", model: "m",
+		extra: "x-portkey-provider: openai\r\nx-portkey-custom-host: " + up + "/v1\r\n"},
+		exec.Command(filepath.Join(root, "node_modules", ".bin", "gateway"), "--port="+port, "--headless"))
 }
 
+// tensorzero runs the gateway inside TensorZero's wheel, without its traces: they need a ClickHouse.
 func tensorzero(root, dir, up string) (*results, func(), error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, nil, err
-	}
 	config := filepath.Join(dir, "tensorzero.toml")
-	text := "[gateway]\nbind_address = \"127.0.0.1:" + port + "\"\nobservability.enabled = false\n[models.m]\nrouting = [\"mock\"]\n[models.m.providers.mock]\ntype = \"openai\"\nmodel_name = \"m\"\napi_base = \"" + up + "/v1/\"\napi_key_location = \"none\"\n"
+	text := "[gateway]\nobservability.enabled = false\n[models.m]\nrouting = [\"mock\"]\n[models.m.providers.mock]\ntype = \"openai\"\nmodel_name = \"m\"\napi_base = \"" +
+		up + "/v1/\"\napi_key_location = \"none\"\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, nil, err
 	}
-	return peer("TensorZero", port, "/openai/v1/chat/completions", "tensorzero::model_name::m", exec.Command(filepath.Join(root, "bin", "gateway"), "--config-file", config))
+	script := filepath.Join(dir, "embedded.py")
+	if err := os.WriteFile(script, embedded, 0o600); err != nil {
+		return nil, nil, err
+	}
+	return peer(side{name: "TensorZero", model: "tensorzero::model_name::m"}, exec.Command(filepath.Join(root, "bin", "python"), script, config))
 }
+
+//go:embed embedded.py
+var embedded []byte
