@@ -124,7 +124,7 @@ func (s *settings) printReleases(d *releasesDocument) error {
 				names = append(names, a.Alias)
 			}
 		}
-		rows = append(rows, []string{l.Task + "@" + l.Version, strings.Join(names, ", "), string(l.Rung), string(l.Model), when(l.At), l.By, l.Note})
+		rows = append(rows, []string{l.Task + "@" + l.Version, strings.Join(names, ", "), string(l.Rung), string(l.Model), when(l.At), person(l.By), l.Note})
 	}
 	_, err := fmt.Fprint(s.Out, strings.Join(report.Columns(rows), "\n")+"\n")
 	return err
@@ -137,8 +137,14 @@ func (s *settings) printHistory(moves []rung.AliasMove) error {
 	}
 	rows := [][]string{{"when", "alias", "move", "by", "why"}}
 	for _, m := range moves {
-		rows = append(rows, []string{when(m.At), m.Task + "@" + m.Alias, movedText(m), m.By, m.Why})
+		rows = append(rows, []string{when(m.At), m.Task + "@" + m.Alias, movedText(m), person(m.By), m.Why})
 	}
 	_, err := fmt.Fprint(s.Out, strings.Join(report.Columns(rows), "\n")+"\n")
 	return err
+}
+
+// person is who did something without their mail address, which makes rows wide; --json and rung show have it.
+func person(by string) string {
+	name, _, _ := strings.Cut(by, " <")
+	return name
 }

@@ -139,8 +139,10 @@ var (
 // stable takes out what differs between two runs.
 func stable(s, by string) string {
 	s = rolloutDay.ReplaceAllString(rolloutID.ReplaceAllString(s, "r0000000"), "2026-11-22 12:00")
-	return strings.ReplaceAll(s, by, "ann")
+	return wide.ReplaceAllString(strings.ReplaceAll(s, person(by), "ann"), "  ") // the columns are as wide as the name
 }
+
+var wide = regexp.MustCompile(` {3,}`)
 
 func moments(n int64, mean float64) rung.Moments {
 	return rung.Moments{N: n, Sum: mean * float64(n), Squares: mean * float64(n)} // of ones and zeros

@@ -275,7 +275,7 @@ func runRolloutHistory(ctx context.Context, s *settings, name string) (err error
 	rows := [][]string{{"rollout", "task", "mode", "from", "to", "share", "started", "by", "state", "why"}}
 	for i := range all {
 		r := &all[i]
-		rows = append(rows, []string{r.ID, r.Task, string(r.Mode), r.Baseline, r.Target, percent(r.Share), when(r.Started), r.By, strings.ReplaceAll(string(r.State), "_", " "), r.Why})
+		rows = append(rows, []string{r.ID, r.Task, string(r.Mode), r.Baseline, r.Target, percent(r.Share), when(r.Started), person(r.By), strings.ReplaceAll(string(r.State), "_", " "), r.Why})
 	}
 	_, err = fmt.Fprint(s.Out, strings.Join(report.Columns(rows), "\n")+"\n")
 	return err
