@@ -61,14 +61,15 @@ func (w *world) report(t *tally) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	fail(t.stuck > 0, "%d requests had no answer within %s", t.stuck, patience)
+	fail(len(t.stuck) > 0, "%d requests had no answer within %s: %s", len(t.stuck), patience, strings.Join(t.stuck[:min(5, len(t.stuck))], "\n"))
 	fail(len(t.half) > 0, "%d answers look whole and are not: %s", len(t.half), strings.Join(t.half[:min(3, len(t.half))], "\n"))
 	fail(rss2 > growth*rss1+moreBytes, "resident memory grew from %.0f to %.0f MiB", rss1/(1<<20), rss2/(1<<20))
 	fail(go2 > growth*go1+moreRunning, "goroutines grew from %.0f to %.0f", go1, go2)
 	fail(t.asked == 0 || t.statuses[200] == 0, "nothing was answered")
 	fmt.Printf("%d requests in %s over %d connections (%.0f/s), faults shown: %s\n", t.asked, w.o.length, w.o.connections, float64(t.asked)/w.o.length.Seconds(), counts(w.faults))
-	fmt.Printf("answers by status: %s; %d broken off, %d left by the caller, %d stuck, %d half\n", counts(t.statuses), t.broken, t.left, t.stuck, len(t.half))
+	fmt.Printf("answers by status: %s; %d broken off, %d left by the caller, %d stuck, %d half\n", counts(t.statuses), t.broken, t.left, len(t.stuck), len(t.half))
 	fmt.Printf("resident %.0f MiB after warm-up, %.0f MiB at the end; goroutines %.0f and %.0f under load, %.0f after it\n", rss1/(1<<20), rss2/(1<<20), go1, go2, last.goroutines)
+	fmt.Printf("slowest request by the gateway's own clock %.1f s; %d took longer than %s; this process was kept from running for up to %.1f s\n", kept.slowest.Seconds(), kept.over, bound, w.stall.Seconds())
 	fmt.Println(kept)
 	return errors.Join(errs...)
 }
@@ -101,6 +102,9 @@ func counts[K int | ~string](m map[K]int) string {
 	return strings.Join(out, ", ")
 }
 
+// bound is what gatewayFile lets a request take, waiting included, and as much again as a busy machine may add.
+const bound = 20 * time.Second
+
 // ledger compares what callers saw with what the store has.
 type ledger struct {
 	traces   int    // kept
@@ -108,6 +112,8 @@ type ledger struct {
 	arms     [3]int // traces of tasks on each
 	wrong    []string
 	noTrace  int // answers without a trace's id
+	slowest  time.Duration
+	over     int // took longer than bound
 	dropped  float64
 	expected float64
 }
@@ -140,6 +146,10 @@ func (w *world) kept(t *tally) (*ledger, error) {
 // take compares one trace, and takes its answer out of those that have none.
 func (l *ledger) take(tr *rung.Trace, byID map[[16]byte]*seen) {
 	l.traces++
+	l.slowest = max(l.slowest, tr.Latency)
+	if tr.Latency > bound {
+		l.over++
+	}
 	if tr.Task != "" && tr.Rollout != "" {
 		l.arms[max(0, index(armNames, tr.Arm))]++
 		if tr.Version != "" && tr.Version != map[string]string{"baseline": "v1", "target": "v2"}[tr.Arm] {

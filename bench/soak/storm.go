@@ -49,7 +49,7 @@ type tally struct {
 	statuses map[int]int // status → answers
 	broken   int         // connections that ended before the answer did, as they must where it broke off
 	left     int         // endless answers that the caller left
-	stuck    int         // nothing within patience
+	stuck    []string    // no answer within patience: what was asked, and when
 	half     []string    // answers that look whole and are not
 }
 
@@ -90,6 +90,7 @@ func (w *world) storm() *tally {
 	watching, stop := context.WithCancel(context.Background())
 	var watcher sync.WaitGroup
 	watcher.Go(func() { w.watch(watching) })
+	watcher.Go(func() { w.stalls(watching) })
 	callers.Wait()
 	stop()
 	watcher.Wait()
@@ -101,8 +102,8 @@ func merge(all []*tally) *tally {
 	sum := &tally{statuses: map[int]int{}}
 	for _, t := range all {
 		sum.answers = append(sum.answers, t.answers...)
-		sum.asked, sum.broken, sum.left, sum.stuck = sum.asked+t.asked, sum.broken+t.broken, sum.left+t.left, sum.stuck+t.stuck
-		sum.half = append(sum.half, t.half...)
+		sum.asked, sum.broken, sum.left = sum.asked+t.asked, sum.broken+t.broken, sum.left+t.left
+		sum.stuck, sum.half = append(sum.stuck, t.stuck...), append(sum.half, t.half...)
 		for s, n := range t.statuses {
 			sum.statuses[s] += n
 		}
@@ -123,9 +124,10 @@ func (t *tally) ask(client *http.Client, url string, rng *rand.Rand) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	t.asked++
+	what := fmt.Sprintf("%s task %v stream %v at %s", f.path, f.task, stream, time.Now().Format(time.TimeOnly))
 	resp, err := client.Do(req)
 	if err != nil {
-		t.failed(err)
+		t.failed(err, what+", no header")
 		return
 	}
 	defer resp.Body.Close()
@@ -136,18 +138,18 @@ func (t *tally) ask(client *http.Client, url string, rng *rand.Rand) {
 	}
 	switch {
 	case err != nil:
-		t.failed(err)
+		t.failed(err, fmt.Sprintf("%s, status %d, trace %s, %d bytes", what, resp.StatusCode, resp.Header.Get("X-Rung-Trace"), len(body)))
 	case f.task && !whole(f, body, stream && resp.StatusCode == http.StatusOK):
 		t.half = append(t.half, fmt.Sprintf("%s, stream %v, status %d: %.300q", f.path, stream, resp.StatusCode, body))
 	}
 }
 
-func (t *tally) failed(err error) {
+func (t *tally) failed(err error, what string) {
 	switch {
 	case errors.Is(err, errLeft):
 		t.left++
 	case errors.Is(err, context.DeadlineExceeded):
-		t.stuck++
+		t.stuck = append(t.stuck, what)
 	default:
 		t.broken++
 	}
@@ -202,6 +204,25 @@ func (w *world) watch(ctx context.Context) {
 			continue
 		}
 		w.samples = append(w.samples, s)
+	}
+}
+
+const stallEvery = 50 * time.Millisecond
+
+// stalls notes the longest time that this process, which does next to nothing for its clock, was kept from running: what a machine
+// that is busy with other things did to the gateway too.
+func (w *world) stalls(ctx context.Context) {
+	tick := time.NewTicker(stallEvery)
+	defer tick.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		w.stall = max(w.stall, now.Sub(last)-stallEvery)
+		last = now
 	}
 }
 

@@ -38,6 +38,7 @@ type world struct {
 	faults map[modeltest.Fault]int // shown
 
 	samples []sample
+	stall   time.Duration // longest pause of this process
 }
 
 var (
