@@ -99,7 +99,9 @@ func (f *failure) hide() {
 		f.message = "the provider cannot be reached"
 	case rung.CodeMissing, rung.CodeStore, rung.CodeCapacity, rung.CodeNotFound:
 		f.code, f.message = rung.CodeCapacity, "the model is not ready"
-	case rung.CodeInput, rung.CodeUsage, rung.CodeInternal, rung.CodeConflict:
+	case rung.CodeInput:
+		f.code, f.message = rung.CodeProvider, "the provider refused the request"
+	case rung.CodeUsage, rung.CodeInternal, rung.CodeConflict:
 		f.code, f.message = rung.CodeInternal, "a defect in the gateway or the release"
 	}
 }

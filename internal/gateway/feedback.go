@@ -100,9 +100,10 @@ func readFeedback(body []byte) (rung.Feedback, error) {
 	return f, nil
 }
 
-// learnFeedback counts feedback in the rollout of its trace.
+// learnFeedback counts feedback in the rollout of its trace: the first that judges, once. One caller must not decide a rollout by
+// saying the same thing again, and a client that repeats a request says it again.
 func (g *Gateway) learnFeedback(ctx context.Context, f *rung.Feedback) {
-	if g.opt.Router == nil || f.Thumb == 0 && f.Score == nil {
+	if g.opt.Router == nil || !judges(f) || !g.firstOf(ctx, f) {
 		return
 	}
 	value := float64(f.Thumb+1) / 2
@@ -118,4 +119,20 @@ func (g *Gateway) learnFeedback(ctx context.Context, f *rung.Feedback) {
 		to.Rollout, to.Arm = t.Rollout, t.Arm
 	}
 	g.opt.Router.Observe(to.Rollout, to.Arm, map[string]float64{rollout.Feedback: value})
+}
+
+func judges(f *rung.Feedback) bool { return f.Thumb != 0 || f.Score != nil }
+
+// firstOf reports whether f, which is in the store, is the first that judges its trace.
+func (g *Gateway) firstOf(ctx context.Context, f *rung.Feedback) bool {
+	all, err := g.opt.Store.Feedback(ctx, f.Trace)
+	if err != nil {
+		return false // it is kept all the same
+	}
+	for i := range all {
+		if judges(&all[i]) {
+			return all[i].ID == f.ID
+		}
+	}
+	return false
 }

@@ -171,6 +171,11 @@ func (g *Gateway) Drain() { g.draining.Store(true) }
 
 // ServeHTTP finds the API of a path.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// net/http reads what is left of a body before it answers, also for a request that is refused unread: nobody may make
+		// it wait without end.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.config.Load().Limits.Read)) // a recorder of a test has none
+	}
 	switch r.URL.Path {
 	case "/v1/chat/completions":
 		g.answer(w, r, chatAPI)

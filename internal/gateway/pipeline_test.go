@@ -275,3 +275,32 @@ func TestBodiesAreBounded(t *testing.T) {
 		t.Errorf("another path: %d %s", got.status, got.body)
 	}
 }
+
+// A caller who says the same thing again, or whose client does, counts once.
+func TestFeedbackCountsOnceInARollout(t *testing.T) {
+	r := newRig(t, setup{script: byModel(map[string]modeltest.Reply{"m": {Text: "red"}}), prepare: func(r *rig) {
+		r.release("x", "v1", fixture{cand: candidate(labelsOut)})
+		r.release("x", "v2", fixture{cand: candidate(labelsOut)})
+		ro := rolloutOf(rung.Canary, .5)
+		ro.Rules = []rung.RolloutRule{{Metric: rollout.Feedback, Margin: .05}}
+		if _, err := r.store.PutRollout(t.Context(), ro); err != nil {
+			t.Fatal(err)
+		}
+	}})
+	id := r.post("/v1/chat/completions", chat("x", "in")).header.Get("X-Rung-Trace")
+	for _, body := range []string{`"comment":"hm"`, `"thumb":-1`, `"thumb":-1`, `"score":0`, `"thumb":1`} {
+		if got := r.post("/v1/feedback", `{"trace_id":"`+id+`",`+body+`}`); got.status != 200 {
+			t.Fatalf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+	if err := r.rollouts.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m, err := r.store.Moments(t.Context(), "r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m["baseline"][rollout.Feedback].N + m["target"][rollout.Feedback].N; got != 1 {
+		t.Errorf("one answer was judged %d times: %v", got, m)
+	}
+}

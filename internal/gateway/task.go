@@ -90,13 +90,18 @@ func (j *job) assign(at string) error {
 	if j.g.opt.Router != nil {
 		j.to = j.g.opt.Router.Route(j.task.name, j.alias, j.sticky(), rand.Float64())
 	}
+	if _, known := j.task.versions[j.to.Version]; j.to.Rollout != "" && !known {
+		j.to = rollout.Assignment{} // the rollout is newer than what this request sees: it is not part of it
+	}
 	if j.to.Rollout == "" { // what this gateway has ready counts, also where the alias points elsewhere
 		j.to.Version = version
 	}
 	if j.to.Version == "" {
 		return &known{final: true, err: &rung.Error{Code: rung.CodeModel, What: "the alias " + clipName(j.alias) + " of " + j.task.name + " points nowhere", Do: "point it at a release with rung alias"}}
 	}
-	j.trace.Rollout, j.trace.Arm = j.to.Rollout, j.to.Arm
+	if j.trace.Arm = j.to.Arm; j.to.Judged() { // by its trace, feedback finds the rollout that it is to count in
+		j.trace.Rollout = j.to.Rollout
+	}
 	return nil
 }
 
