@@ -21,7 +21,12 @@ type account struct {
 	key      rung.APIKey
 	requests *bucket // nil: no limit
 	tokens   *bucket
+	*ledger
+}
 
+// ledger is what a key has spent. All accounts of one key share it: a request that began before the keys were read again spends
+// on the account that it has, and that must count as well.
+type ledger struct {
 	mu      sync.Mutex
 	month   string
 	total   float64 // USD this month over all gateways, as the store last said
@@ -91,11 +96,11 @@ func (s *accounts) renew(ctx context.Context, keys []rung.APIKey) (map[[sha256.S
 	out := make(map[[sha256.Size]byte]*account, len(keys))
 	now := time.Now()
 	for _, k := range keys {
-		a := &account{key: k, requests: newBucket(k.RPM), tokens: newBucket(k.TPM), month: monthOf(now)}
+		a := &account{key: k, requests: newBucket(k.RPM), tokens: newBucket(k.TPM)}
 		if len(k.Hash) != sha256.Size || a.ended(now) {
 			continue
 		}
-		if err := s.inherit(ctx, a); err != nil {
+		if err := s.inherit(ctx, a, monthOf(now)); err != nil {
 			return nil, err
 		}
 		s.byID[k.ID] = a
@@ -104,23 +109,20 @@ func (s *accounts) renew(ctx context.Context, keys []rung.APIKey) (map[[sha256.S
 	return out, nil
 }
 
-func (s *accounts) inherit(ctx context.Context, a *account) error {
+func (s *accounts) inherit(ctx context.Context, a *account, month string) error {
 	old := s.byID[a.key.ID]
 	if old == nil {
-		total, err := s.store.Spend(ctx, a.key.ID, a.month, 0)
-		a.total = total
+		total, err := s.store.Spend(ctx, a.key.ID, month, 0)
+		a.ledger = &ledger{month: month, total: total}
 		return err
 	}
+	a.ledger = old.ledger
 	if old.key.RPM == a.key.RPM {
 		a.requests = old.requests
 	}
 	if old.key.TPM == a.key.TPM {
 		a.tokens = old.tokens
 	}
-	old.mu.Lock()
-	defer old.mu.Unlock()
-	a.month, a.total, a.pending = old.month, old.total, old.pending
-	old.pending = 0 // a request that still has the old one adds to it, and loses a second's worth at most
 	return nil
 }
 
