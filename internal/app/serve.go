@@ -308,7 +308,7 @@ func (m meter) Observe(t *rung.Trace) {
 	m.log.Observe(t)
 	if m.spans != nil {
 		own := *t // the recorder redacts its own in place
-		own.Input, own.Output, own.Spans = nil, nil, slices.Clone(t.Spans)
+		own.Input, own.Output, own.Spans, own.Guards = nil, nil, slices.Clone(t.Spans), slices.Clone(t.Guards)
 		m.spans.Observe(&own)
 	}
 }

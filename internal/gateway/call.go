@@ -214,6 +214,10 @@ func (c *call) fail(err error) {
 // errText is an error for the trace, cut to what a list can show.
 func errText(err error) string {
 	s := err.Error()
+	var k *known
+	if errors.As(err, &k) && k.cause != "" {
+		s += " (" + k.cause + ")"
+	}
 	if len(s) > 1000 {
 		s = strings.ToValidUTF8(s[:1000], "")
 	}

@@ -43,7 +43,8 @@ type known struct {
 	problem rung.Problem
 	after   time.Duration
 	final   bool
-	status  int // in place of the code's; 0: the code's
+	status  int    // in place of the code's; 0: the code's
+	cause   string // what a provider said, for the trace alone
 }
 
 func (k *known) Error() string { return k.err.Error() }

@@ -359,18 +359,16 @@ func (j *job) count(a *rung.Answer) {
 
 // problemError says that there is no answer that the caller could use.
 func problemError(a *rung.Answer) error {
-	e := &rung.Error{Code: rung.CodeProvider, What: "the model's answer does not have the task's form (" + string(a.Problem) + "): " + a.Detail}
+	// Not what the validator says: it quotes the answer, which no output guard has seen.
+	e := &rung.Error{Code: rung.CodeProvider, What: "the model's answer does not have the task's form (" + string(a.Problem) + ")"}
 	k := &known{err: e, problem: a.Problem, final: true}
 	switch a.Problem {
 	case rung.TimedOut:
-		e.Code, e.What, k.final = rung.CodeTimeout, "the model did not answer in time", false
+		e.Code, e.What, k.final, k.cause = rung.CodeTimeout, "the model did not answer in time", false, a.Detail
 	case rung.CallFailed:
-		e.What, k.final = "the model did not answer", false
+		e.What, k.final, k.cause = "the model did not answer", false, a.Detail
 	case rung.TooLong:
 		e.Code, e.What = rung.CodeInput, "the prompt does not fit the model's context"
-	}
-	if a.Detail != "" && a.Problem != rung.TooLong {
-		e.Err = errors.New(a.Detail) // for the trace
 	}
 	return k
 }
