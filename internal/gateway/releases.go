@@ -13,6 +13,8 @@ const (
 	loadTimeout = 5 * time.Minute
 	// retryLoad is how long a release that could not be made ready is left alone.
 	retryLoad = 5 * time.Second
+	// maxRetryLoad bounds how long, when it fails again and again and no request asks for it.
+	maxRetryLoad = 5 * time.Minute
 	// maxReleases bounds what is kept ready; the one that was used longest ago goes first.
 	maxReleases = 64
 )
@@ -25,12 +27,14 @@ type releases struct {
 	clock  int64
 }
 
+// loading is a release that is being made ready, or was, or could not be. What it holds is there when done is closed.
 type loading struct {
-	done chan struct{}
-	rel  *Release
-	err  error
-	at   time.Time
-	used int64
+	done  chan struct{}
+	rel   *Release
+	err   error
+	at    time.Time
+	fails int // in a row, before this one
+	used  int64
 }
 
 func newReleases(source Source) *releases {
@@ -39,36 +43,59 @@ func newReleases(source Source) *releases {
 
 // get gives a release that is ready, made ready if it is not.
 func (c *releases) get(ctx context.Context, line rung.ReleaseLine) (*Release, error) {
-	name := line.Task + "@" + line.Version
+	l := c.start(ctx, line)
+	if l.ended() { // also for a caller whose time is up: select would choose either
+		return l.rel, l.err
+	}
+	select {
+	case <-l.done:
+		return l.rel, l.err
+	case <-ctx.Done():
+		return nil, &rung.Error{Code: rung.CodeTimeout, Place: nameOf(line), What: "the release is not ready yet", Do: "try again", Err: ctx.Err()}
+	}
+}
+
+// start begins to make a release ready unless that has begun, and waits for nothing. One that failed is tried again after retryLoad.
+func (c *releases) start(ctx context.Context, line rung.ReleaseLine) *loading {
+	name := nameOf(line)
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.clock++
-	l := c.ready[name]
-	if l != nil && l.failedBefore(time.Now().Add(-retryLoad)) {
-		l = nil
+	l, fails := c.ready[name], 0
+	if l != nil && l.ended() && l.err != nil && time.Since(l.at) > retryLoad {
+		l, fails = nil, l.fails+1
 	}
 	if l == nil {
-		l = &loading{done: make(chan struct{})}
+		l = &loading{done: make(chan struct{}), fails: fails}
 		c.ready[name] = l
 		c.evict(name)
 		go c.load(context.WithoutCancel(ctx), l, line)
 	}
 	l.used = c.clock
-	c.mu.Unlock()
-	select {
-	case <-l.done:
-		return l.rel, l.err
-	case <-ctx.Done():
-		return nil, &rung.Error{Code: rung.CodeTimeout, Place: name, What: "the release is not ready yet", Do: "try again", Err: ctx.Err()}
-	}
+	return l
 }
 
-func (l *loading) failedBefore(t time.Time) bool {
+// has reports whether a release is kept: ready, on its way or failed.
+func (c *releases) has(line rung.ReleaseLine) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ready[nameOf(line)] != nil
+}
+
+func nameOf(line rung.ReleaseLine) string { return line.Task + "@" + line.Version }
+
+func (l *loading) ended() bool {
 	select {
 	case <-l.done:
-		return l.err != nil && l.at.Before(t)
+		return true
 	default:
 		return false
 	}
+}
+
+// again is when a release that could not be made ready is tried again though nobody asks for it: ever later, as it may cost much.
+func (l *loading) again() time.Time {
+	return l.at.Add(min(retryLoad<<min(l.fails, 10), maxRetryLoad))
 }
 
 func (c *releases) load(ctx context.Context, l *loading, line rung.ReleaseLine) {

@@ -25,6 +25,22 @@ type state struct {
 	anyKeys  bool // the store has keys, revoked ones too
 	tasks    map[string]*taskState
 	names    []string // of tasks, sorted
+	rollouts []rung.Rollout
+	waits    []wait
+}
+
+// wait is a release that was not ready when the state was made.
+type wait struct {
+	*loading
+	failed bool // and could not be made ready
+}
+
+// due reports whether the state is to be made anew though the store has not changed: a release has become ready since, or has
+// failed, or one that had failed is to be tried again.
+func (s *state) due(now time.Time) bool {
+	return slices.ContainsFunc(s.waits, func(w wait) bool {
+		return w.ended() && (!w.failed || now.After(w.again()))
+	})
 }
 
 type taskState struct {
@@ -44,24 +60,28 @@ func (t *taskState) resolve(name string) (version, alias string, ok bool) {
 	return "", "", false
 }
 
-// follow reads the store again if it has changed. A store that cannot be read leaves everything as it is.
+// follow reads the store again if it has changed, or a release that was waited for is there. A store that cannot be read leaves
+// everything as it is.
 func (g *Gateway) follow(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
-	defer cancel()
-	rev, err := g.opt.Store.Revision(ctx)
-	if err == nil && rev == g.state.Load().revision {
-		return
-	}
-	if err == nil {
-		err = g.refresh(ctx)
-	}
+	err := g.followOnce(ctx)
 	if err != nil && ctx.Err() == nil {
 		g.log.Warn("the store cannot be read; the gateway goes on with what it knows", "error", err)
 	}
 }
 
-// refresh reads the store and swaps the state. Releases that aliases point at are made ready first, so that no request waits for
-// one; an alias whose new release cannot be made ready stays where it was, and the log says so.
+func (g *Gateway) followOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	rev, err := g.opt.Store.Revision(ctx)
+	if now := g.state.Load(); err != nil || rev == now.revision && !now.due(time.Now()) {
+		return err
+	}
+	return g.refresh(ctx)
+}
+
+// refresh reads the store and swaps the state, and waits for no release but at the start: keys and whatever is ready take effect
+// at once. An alias whose new release is not ready stays where it was until it is, so that no request waits for it; follow sees to
+// that. One that cannot be made ready is said in the log and tried again.
 func (g *Gateway) refresh(ctx context.Context) error {
 	next, err := g.read(ctx)
 	if err != nil {
@@ -73,37 +93,66 @@ func (g *Gateway) refresh(ctx context.Context) error {
 		}
 	}
 	before := g.state.Load()
+	if before == nil {
+		if err := g.await(ctx, next); err != nil {
+			return err
+		}
+		before = &state{}
+	}
 	for _, t := range next.tasks {
-		g.prepare(ctx, before, t)
+		g.prepare(ctx, before, next, t)
 	}
-	if err := g.prepareRollouts(ctx, next); err != nil {
-		return err
-	}
+	g.prepareRollouts(ctx, next)
 	g.state.Store(next)
 	return nil
 }
 
-// prepareRollouts makes the releases ready that active rollouts send traffic to. One that cannot be made ready fails its requests,
-// which is what the rollout is to learn.
-func (g *Gateway) prepareRollouts(ctx context.Context, next *state) error {
-	active, err := g.opt.Store.Rollouts(ctx, "", true)
-	if err != nil {
-		return err
+// await makes the releases ready, one after the other, that a gateway starts with. Those that fail are left to prepare.
+func (g *Gateway) await(ctx context.Context, next *state) error {
+	for _, t := range next.tasks {
+		for _, version := range t.aliases {
+			if line, ok := t.versions[version]; ok {
+				_, _ = g.releases.get(ctx, line) // prepare says what it was
+			}
+		}
 	}
-	for _, r := range active {
-		t := next.tasks[r.Task]
+	for _, line := range next.inRollouts() {
+		_, _ = g.releases.get(ctx, line) // prepareRollouts says what it was
+	}
+	if ctx.Err() != nil {
+		return &rung.Error{Code: rung.CodeInterrupted, Place: "gateway", What: "stopped before the releases were ready", Err: ctx.Err()}
+	}
+	return nil
+}
+
+// inRollouts are the releases that active rollouts send traffic to.
+func (s *state) inRollouts() []rung.ReleaseLine {
+	var out []rung.ReleaseLine
+	for _, r := range s.rollouts {
+		t := s.tasks[r.Task]
 		if t == nil {
 			continue
 		}
 		for _, version := range []string{r.Baseline, r.Target} {
 			if line, ok := t.versions[version]; ok {
-				if _, err := g.releases.get(ctx, line); err != nil {
-					g.log.Error("a release of a rollout cannot be made ready", "rollout", r.ID, "release", r.Task+"@"+version, "error", err)
-				}
+				out = append(out, line)
 			}
 		}
 	}
-	return nil
+	return out
+}
+
+// prepareRollouts begins to make the releases of active rollouts ready. One that cannot be made ready fails its requests, which is
+// what the rollout is to learn.
+func (g *Gateway) prepareRollouts(ctx context.Context, next *state) {
+	for _, line := range next.inRollouts() {
+		switch l := g.releases.start(ctx, line); {
+		case !l.ended():
+			next.waits = append(next.waits, wait{loading: l})
+		case l.err != nil:
+			g.log.Error("a release of a rollout cannot be made ready", "release", nameOf(line), "error", l.err)
+		}
+	}
 }
 
 func (g *Gateway) read(ctx context.Context) (*state, error) {
@@ -139,6 +188,9 @@ func (g *Gateway) read(ctx context.Context) (*state, error) {
 			t.versions[l.Version] = l
 		}
 	}
+	if next.rollouts, err = st.Rollouts(ctx, "", true); err != nil {
+		return nil, err
+	}
 	return next, g.readKeys(ctx, next)
 }
 
@@ -152,27 +204,46 @@ func (g *Gateway) readKeys(ctx context.Context, next *state) error {
 	return err
 }
 
-// prepare makes the releases of a task's aliases ready.
-func (g *Gateway) prepare(ctx context.Context, before *state, t *taskState) {
+// prepare begins to make the releases of a task's aliases ready, and leaves those aliases where they were whose release is not.
+func (g *Gateway) prepare(ctx context.Context, before, next *state, t *taskState) {
+	var was map[string]string
+	if b := before.tasks[t.name]; b != nil {
+		was = b.aliases
+	}
 	for alias, version := range t.aliases {
-		line, ok := t.versions[version]
-		var err error
-		if !ok {
-			err = &rung.Error{Code: rung.CodeNotFound, Place: t.name + "@" + version, What: "the alias " + alias + " points at a release that is not there"}
+		old := was[alias]
+		line, there := t.versions[version]
+		if there && old == version && !g.releases.has(line) {
+			continue // it made room for others; the next request has it loaded
+		}
+		if there {
+			l := g.releases.start(ctx, line)
+			ended := l.ended()
+			if ended && l.err == nil {
+				continue
+			}
+			next.waits = append(next.waits, wait{l, ended})
+			if ended {
+				g.staysWhy(t.name, alias, version, old, l.err)
+			}
 		} else {
-			_, err = g.releases.get(ctx, line)
+			g.staysWhy(t.name, alias, version, old, &rung.Error{Code: rung.CodeNotFound, Place: t.name + "@" + version, What: "the alias " + alias + " points at a release that is not there"})
 		}
-		if err == nil {
-			continue
-		}
-		old := ""
-		if before != nil && before.tasks[t.name] != nil {
-			old = before.tasks[t.name].aliases[alias]
-		}
-		g.log.Error("a release cannot be made ready; its alias stays where it was", "task", t.name, "alias", alias, "release", version, "stays", old, "error", err)
-		if _, there := t.versions[old]; there {
-			t.aliases[alias] = old
-		}
+		t.stay(alias, old)
+	}
+}
+
+func (g *Gateway) staysWhy(task, alias, version, old string, err error) {
+	g.log.Error("a release cannot be made ready; its alias stays where it was", "task", task, "alias", alias, "release", version, "stays", old, "error", err)
+}
+
+// stay puts an alias back where it was. A new one of a segment is left out, so that the segment stays with the rest; for any other
+// new one there is nobody else to answer, and its requests wait.
+func (t *taskState) stay(alias, old string) {
+	if _, there := t.versions[old]; there {
+		t.aliases[alias] = old
+	} else if strings.Contains(alias, "/") {
+		delete(t.aliases, alias)
 	}
 }
 
