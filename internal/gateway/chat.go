@@ -184,10 +184,12 @@ func (s *chatStream) fail(b []byte, f *failure) []byte {
 // eventChat reads a chunk of an upstream.
 func eventChat(t *tally, v gjson.Result) {
 	if u := v.Get("usage"); u.IsObject() {
-		t.usage, t.counted = readOpenAIUsage(u), true
+		t.usage = readOpenAIUsage(u)
+		t.counted = t.usage.In+t.usage.Out > 0
 	}
 	if text := v.Get("choices.0.delta.content"); text.Type == gjson.String {
 		t.add(text.Str)
+		t.counted = t.counted && (text.Str == "" || v.Get("usage").IsObject()) // else the count was of what came before
 	}
 	if v.Get("error").IsObject() {
 		t.failed = true

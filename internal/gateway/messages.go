@@ -190,15 +190,22 @@ func (s *messageStream) fail(b []byte, f *failure) []byte {
 // eventMessage reads an event of an upstream.
 func eventMessage(t *tally, v gjson.Result) {
 	switch v.Get("type").Str {
-	case "message_start":
-		t.usage, t.counted = readAnthropicUsage(v.Get("message.usage")), true
+	case "message_start": // its count of what comes out is that of the beginning
+		t.usage = readAnthropicUsage(v.Get("message.usage"))
 	case "message_delta":
 		if u := v.Get("usage.output_tokens"); u.Exists() {
-			t.usage.Out = tokens(u)
+			t.usage.Out, t.counted = tokens(u), true
 		}
 	case "content_block_delta":
-		if text := v.Get("delta.text"); text.Type == gjson.String {
-			t.add(text.Str)
+		switch d := v.Get("delta"); d.Get("type").Str {
+		case "input_json_delta":
+			t.bytes += len(d.Get("partial_json").Str)
+		case "thinking_delta":
+			t.bytes += len(d.Get("thinking").Str)
+		default:
+			if text := d.Get("text"); text.Type == gjson.String {
+				t.add(text.Str)
+			}
 		}
 		t.events++
 	case "error":

@@ -69,6 +69,9 @@ func (g *Gateway) upstreamOf(provider string) (*upstream, error) {
 // pass hands the request to a provider as it came, but for the model's name, and the answer back as it comes.
 func (c *call) pass(provider, name string) error {
 	c.trace.Upstream = rung.ModelRef(c.trace.Model)
+	if err := c.foreground(); err != nil {
+		return err
+	}
 	if provider == "local" {
 		return c.translate(name)
 	}
@@ -81,17 +84,23 @@ func (c *call) pass(provider, name string) error {
 	if target == nil {
 		return bad("%s does not speak this API", provider)
 	}
+	if err := c.payable(up, name); err != nil {
+		return err
+	}
 	c.upstream = true
 	defer c.within(c.cfg.Limits.Request)()
 	resp, err := c.g.transport.RoundTrip(c.outgoing(up, target, name))
 	if err != nil {
+		if c.ctx.Err() != nil { // the provider may have the request, and work on it
+			c.settle(up, name, &tally{api: c.api})
+		}
 		return c.unreachable(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
 		return &rung.Error{Code: rung.CodeAuth, Place: provider, What: sprintf("the provider answered with %d", resp.StatusCode), Do: "check the gateway's key for it"}
 	}
-	t := &tally{api: c.api, keep: c.cfg.text("")}
+	t := &tally{api: c.api, keep: c.cfg.text(""), refused: resp.StatusCode >= 400}
 	sent := time.Since(c.start)
 	err = c.hand(resp, t)
 	c.trace.Spans = append(c.trace.Spans, rung.Span{Name: "model", Start: sent, Took: time.Since(c.start) - sent})
@@ -103,6 +112,30 @@ func (c *call) pass(provider, name string) error {
 		c.trace.Code, c.trace.Problem, c.trace.Error = rung.CodeProvider, rung.CallFailed, "the provider's stream ended with an error"
 	}
 	return err
+}
+
+// foreground refuses what would be answered after the request has ended, where nobody could tell what it took.
+func (c *call) foreground() error {
+	if c.api != responsesAPI {
+		return nil
+	}
+	var err error
+	gjson.Parse(view(c.body)).ForEach(func(key, v gjson.Result) bool {
+		if strings.EqualFold(key.Str, "background") && v.Type != gjson.False && v.Type != gjson.Null {
+			err = &known{final: true, err: bad("background responses are not passed through: leave background out")}
+		}
+		return err == nil
+	})
+	return err
+}
+
+// payable refuses a key with a budget a model whose price nobody knows: it would count as free, and the budget would bound nothing.
+func (c *call) payable(up *upstream, name string) error {
+	if c.account == nil || c.account.key.BudgetUSD <= 0 || up.Prices != nil && !up.Prices(name).Unknown {
+		return nil
+	}
+	return &known{final: true, err: &rung.Error{Code: rung.CodeDenied, What: "the key has a budget, and the price of " + clipName(c.env.model) + " is not known here",
+		Do: "ask for another model, or have its price put into the file of rung serve --prices"}}
 }
 
 // outgoing is the request to the provider. Of the caller's headers only those go on that say what kind of answer is wanted.
@@ -140,8 +173,10 @@ var dropped = map[string]bool{"Connection": true, "Keep-Alive": true, "Proxy-Aut
 	"Upgrade": true, "Set-Cookie": true, "Content-Length": true, "Date": true, "Server": true, "Alt-Svc": true, "Strict-Transport-Security": true}
 
 const (
-	// What is read of an answer in one piece, to tell its usage; a longer one is handed on all the same, its usage estimated.
+	// What is read of an answer in one piece, to tell its usage; a longer one is handed on all the same.
 	maxWhole = 1 << 20
+	// maxTail is what is kept of the end of a longer one: its usage stands there.
+	maxTail = 64 << 10
 	// maxPassed ends answers that do not end themselves.
 	maxPassed = 256 << 20
 )
@@ -176,29 +211,42 @@ func (c *call) hand(resp *http.Response, t *tally) error {
 
 // handWhole reads all of a short answer before the first byte goes on, so that one that is cut is an error and not half an answer.
 func (c *call) handWhole(resp *http.Response, t *tally, body []byte) error {
-	if _, err := io.ReadFull(resp.Body, body); err != nil {
+	if n, err := io.ReadFull(resp.Body, body); err != nil {
+		t.bytes = n
 		return c.cut(err)
 	}
 	c.w.Header()["Content-Length"] = resp.Header["Content-Length"]
 	c.begun = true
 	c.w.WriteHeader(resp.StatusCode)
-	if err := c.send(body); err != nil { // flushed: what follows is not on the caller's time
-		return err
-	}
+	err := c.send(body) // flushed: what follows is not on the caller's time
 	t.whole(body)
-	return nil
+	return err
 }
 
 func (c *call) handLong(resp *http.Response, t *tally, buf []byte) error {
 	c.begun = true
 	c.w.WriteHeader(resp.StatusCode)
-	var kept []byte
+	var kept, tail []byte // tail: once it is too long to be kept whole
+	total := 0
 	err := c.copy(resp.Body, buf, false, func(b []byte) {
-		if len(kept)+len(b) <= maxWhole {
+		total += len(b)
+		if tail == nil && len(kept)+len(b) <= maxWhole {
 			kept = append(kept, b...)
+			return
+		}
+		if tail == nil {
+			tail = append(make([]byte, 0, 2*maxTail+len(buf)), kept[max(0, len(kept)-maxTail):]...)
+			kept = nil
+		}
+		if tail = append(tail, b...); len(tail) > 2*maxTail {
+			tail = append(tail[:0], tail[len(tail)-maxTail:]...)
 		}
 	})
-	t.whole(kept)
+	if tail == nil {
+		t.whole(kept)
+	} else {
+		t.tail(tail, total)
+	}
 	return err
 }
 
@@ -217,10 +265,11 @@ func (c *call) copy(body io.Reader, buf []byte, flush bool, seen func([]byte)) e
 		n, err := body.Read(buf)
 		if n > 0 {
 			total += n
-			if werr := c.write(buf[:n], flush); werr != nil {
+			werr := c.write(buf[:n], flush)
+			seen(buf[:n]) // it was made, whether or not somebody is there to have it
+			if werr != nil {
 				return werr
 			}
-			seen(buf[:n])
 		}
 		if err == io.EOF {
 			return nil
@@ -257,8 +306,9 @@ func (c *call) cut(err error) error {
 
 // settle writes down what an answer took.
 func (c *call) settle(up *upstream, name string, t *tally) {
-	if !t.counted && (t.events > 0 || len(t.text) > 0) { // a stream without usage: about a token an event, and four bytes a token
-		t.usage = rung.Usage{In: len(c.body) / 4, Out: max(t.events, len(t.text)/4)}
+	if !t.counted && !t.refused { // no usage, or not the last: about a token an event, and four bytes a token
+		t.usage.In = max(t.usage.In, len(c.body)/4)
+		t.usage.Out = max(t.usage.Out, t.events, t.bytes/4)
 	}
 	c.trace.Usage = t.usage
 	if up != nil && up.Prices != nil {
@@ -277,9 +327,11 @@ type tally struct {
 	api     *api
 	keep    bool // the text
 	usage   rung.Usage
-	counted bool
+	counted bool // the usage is that of the whole answer
+	refused bool // an error of the provider, which costs nothing
 	failed  bool
 	events  int
+	bytes   int // of text, or of a whole answer
 	text    []byte
 	line    []byte // the beginning of a line whose end has not come
 	skip    bool   // the line is too long to be read
@@ -289,6 +341,7 @@ type tally struct {
 const maxText = 256 << 10
 
 func (t *tally) add(text string) {
+	t.bytes += len(text)
 	if t.keep && len(t.text)+len(text) <= maxText {
 		t.text = append(t.text, text...)
 	}
@@ -301,7 +354,34 @@ func (t *tally) whole(body []byte) {
 	if t.keep {
 		t.add(t.api.text(v))
 	}
+	t.made(len(body))
 }
+
+// made notes how long a whole answer is. Vectors are not tokens.
+func (t *tally) made(n int) {
+	if t.bytes = n; t.api == embeddingsAPI {
+		t.bytes = 0
+	}
+}
+
+// tail reads the usage out of the end of an answer: the last that is one. What a caller or a model says stands in strings or
+// before it.
+func (t *tally) tail(end []byte, total int) {
+	t.made(total)
+	for at := bytes.LastIndex(end, usageKey); at >= 0; at = bytes.LastIndex(end[:at], usageKey) {
+		rest := bytes.TrimLeft(end[at+len(usageKey):], " \t\r\n")
+		if len(rest) == 0 || rest[0] != ':' {
+			continue
+		}
+		u := t.api.usage(gjson.Parse(`{"usage"` + string(rest) + "}"))
+		if u.In+u.Out > 0 {
+			t.usage, t.counted = u, true
+			return
+		}
+	}
+}
+
+var usageKey = []byte(`"usage"`)
 
 // feed takes the next bytes of a stream of events.
 func (t *tally) feed(b []byte) {

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"strings"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/rung-dev/rung"
@@ -298,13 +300,20 @@ func textResponse(v gjson.Result) string {
 
 // eventResponse reads an event of an upstream.
 func eventResponse(t *tally, v gjson.Result) {
-	switch v.Get("type").Str {
+	switch kind := v.Get("type").Str; kind {
 	case "response.output_text.delta":
 		t.add(v.Get("delta").String())
 		t.events++
-	case "response.completed", "response.incomplete":
-		t.usage, t.counted = readOpenAIUsage(v.Get("response.usage")), true
-	case "response.failed", "error":
+	case "response.completed", "response.incomplete", "response.failed":
+		t.usage = readOpenAIUsage(v.Get("response.usage"))
+		t.counted = t.usage.In+t.usage.Out > 0
+		t.failed = kind == "response.failed"
+	case "error":
 		t.failed = true
+	default: // thoughts, refusals and the arguments of calls are made of tokens too
+		if strings.HasSuffix(kind, ".delta") {
+			t.bytes += len(v.Get("delta").Str)
+			t.events++
+		}
 	}
 }

@@ -163,7 +163,7 @@ func passTo(name, url string) (*gateway.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	up := &gateway.Upstream{API: "openai", Prices: func(string) model.Price { return model.Price{In: 1, Out: 2} }}
+	up := &gateway.Upstream{API: "openai", Prices: price}
 	if name == "anthropic" {
 		up.API = "anthropic"
 	}
