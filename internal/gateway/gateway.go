@@ -93,6 +93,8 @@ type Gateway struct {
 	transport http.RoundTripper
 	upstreams sync.Map // provider → *upstream
 	shadows   chan struct{}
+	ending    context.Context // ends when Run does: shadows are nobody's, so they are cut off
+	end       context.CancelFunc
 	recent    recent
 	draining  atomic.Bool
 	public    atomic.Bool // it listens beyond this machine
@@ -114,6 +116,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 	if g.transport == nil {
 		g.transport = newTransport()
 	}
+	g.ending, g.end = context.WithCancel(context.WithoutCancel(ctx))
 	g.releases = newReleases(opt.Releases)
 	g.accounts = newAccounts(opt.Store, g.log)
 	g.SetConfig(opt.Config)
@@ -132,7 +135,7 @@ func (g *Gateway) SetConfig(c *Config) {
 // Config is the configuration in force.
 func (g *Gateway) Config() *Config { return g.config.Load() }
 
-// Run follows the store until ctx ends, then waits for shadows and writes what keys have spent.
+// Run follows the store until ctx ends, then cuts off shadows and writes what keys have spent.
 func (g *Gateway) Run(ctx context.Context) {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
@@ -145,13 +148,36 @@ func (g *Gateway) Run(ctx context.Context) {
 		case <-spend.C:
 			g.accounts.settle(ctx)
 		case <-ctx.Done():
-			g.wait.Wait()
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-			defer cancel()
-			g.accounts.settle(last)
+			g.finish(context.WithoutCancel(ctx))
 			return
 		}
 	}
+}
+
+// finishTimeout bounds each writing of what keys have spent at the end, and the wait for shadows that were cut off.
+const finishTimeout = 10 * time.Second
+
+// finish cuts off shadows. What keys have spent is written before they are waited for, and again for what those had spent.
+func (g *Gateway) finish(ctx context.Context) {
+	g.end()
+	g.settle(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.wait.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(finishTimeout):
+		g.log.Warn("shadows did not end though they were cut off; the gateway does not wait for them")
+	}
+	g.settle(ctx)
+}
+
+func (g *Gateway) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	g.accounts.settle(ctx)
 }
 
 // InFlight is how many requests are worked on, Queued how many wait.

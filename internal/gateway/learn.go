@@ -49,9 +49,10 @@ func (o *outcome) values() map[string]float64 {
 }
 
 // shadow lets the shadow's release answer too, when the caller has its answer. There are at most maxShadows at a time; one that finds
-// no place is left out. It answers requests that the baseline failed at too: left out, the baseline would never fail.
+// no place is left out. It answers requests that the baseline failed at too: left out, the baseline would never fail. The end of
+// the gateway cuts shadows off, which says nothing about a release.
 func (j *job) shadow() {
-	if j.to.Shadow == "" || j.main.values() == nil {
+	if j.to.Shadow == "" || j.main.values() == nil || j.g.ending.Err() != nil {
 		return
 	}
 	select {
@@ -73,6 +74,7 @@ func (j *job) shadow() {
 		var cancel context.CancelFunc
 		s.ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
+		defer context.AfterFunc(j.g.ending, cancel)()
 		s.answerShadow(given, main)
 	})
 }
