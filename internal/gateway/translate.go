@@ -56,15 +56,16 @@ const maxLocalTokens = 4096
 
 func (c *call) local(req model.Request) error {
 	res := c.newResult()
+	spent := func(f *rung.Completion) { c.trace.Usage, c.trace.CostUSD = f.Usage, f.CostUSD }
 	done := func(f *rung.Completion) {
 		res.text, res.finish, res.usage = f.Text, f.Finish, f.Usage
-		c.trace.Usage, c.trace.CostUSD = f.Usage, f.CostUSD
 		if c.cfg.text("") {
 			c.trace.Input, c.trace.Output = appendString(nil, c.env.lastUser()), appendString(nil, f.Text)
 		}
 	}
 	if !c.env.stream {
 		f, _, err := c.g.opt.Models.Complete(c.ctx, req)
+		spent(&f)
 		if err != nil {
 			return err
 		}
@@ -72,6 +73,7 @@ func (c *call) local(req model.Request) error {
 		return c.writeWhole(res)
 	}
 	f, err := c.g.opt.Models.Stream(c.ctx, req, func(text string) error { return c.flow(res, text) })
+	spent(&f)
 	if err != nil {
 		return err
 	}
@@ -101,13 +103,16 @@ func (c *call) embed(ref rung.ModelRef) error {
 	}
 	c.upstream = true
 	defer c.within(c.cfg.Limits.Request)()
-	vectors, err := c.g.opt.Models.Embed(c.ctx, ref, texts)
-	if err != nil {
-		return err
-	}
 	used := 0
 	for _, t := range texts {
 		used += len(t)/4 + 1
+	}
+	vectors, err := c.g.opt.Models.Embed(c.ctx, ref, texts)
+	if err != nil {
+		if c.ctx.Err() != nil { // the engine was at work on it
+			c.trace.Usage = rung.Usage{In: used}
+		}
+		return err
 	}
 	c.trace.Usage = rung.Usage{In: used}
 	c.begun = true

@@ -39,7 +39,8 @@ func (l *Live) Embed(ctx context.Context, ref rung.ModelRef, texts []string) ([]
 	return l.door.Embed(ctx, ref, texts)
 }
 
-// Complete makes a call. cached is always false. The completion has no key and does not repeat the request.
+// Complete makes a call. cached is always false. The completion has no key and does not repeat the request. Beside an error it has
+// the estimated usage and cost of a call that was sent and not waited for, and is empty otherwise.
 func (l *Live) Complete(ctx context.Context, req Request) (rung.Completion, bool, error) {
 	var resp Response
 	c, err := l.call(ctx, req, func(ctx context.Context, p Provider, req Request) (err error) {
@@ -49,21 +50,24 @@ func (l *Live) Complete(ctx context.Context, req Request) (rung.Completion, bool
 	return c, false, err
 }
 
-// Stream is Complete with the text handed on while it comes. A provider that cannot stream answers in one piece.
+// Stream is Complete with the text handed on while it comes; what came before an error counts as well. A provider that cannot stream answers in one piece.
 func (l *Live) Stream(ctx context.Context, req Request, delta func(string) error) (rung.Completion, error) {
 	var resp Response
 	begun := false
-	return l.call(ctx, req, func(ctx context.Context, p Provider, req Request) (err error) {
+	given := 0
+	c, err := l.call(ctx, req, func(ctx context.Context, p Provider, req Request) (err error) {
 		s, ok := p.(Streamer)
 		if !ok {
 			if resp, err = p.Complete(ctx, req); err != nil {
 				return err
 			}
 			begun = true
+			given = len(resp.Text)
 			return final(delta(resp.Text))
 		}
 		resp, err = s.Stream(ctx, req, func(text string) error {
 			begun = true
+			given += len(text)
 			return delta(text)
 		})
 		if begun {
@@ -71,6 +75,22 @@ func (l *Live) Stream(ctx context.Context, req Request, delta func(string) error
 		}
 		return err
 	}, &resp)
+	if err != nil && begun {
+		l.estimate(&c, req, given)
+	}
+	return c, err
+}
+
+// estimate says what a call took that ended before its usage came: four bytes a token. The provider bills what it made.
+func (l *Live) estimate(c *rung.Completion, req Request, given int) {
+	in := 0
+	for i := range req.Messages {
+		in += len(req.Messages[i].Content)
+	}
+	c.Model, c.Usage = req.Model, rung.Usage{In: (in + 3) / 4, Out: (given + 3) / 4}
+	if ln, err := l.door.laneOf(req.Model); err == nil { // it was found before
+		c.CostUSD = l.door.prices.Of(req.Model, ln.provider.BaseURL()).cost(c.Usage, 0)
+	}
 }
 
 // final takes from an error the word that another attempt may cure it: what was said cannot be said again.
@@ -99,12 +119,21 @@ func (l *Live) call(ctx context.Context, req Request, do func(context.Context, P
 	}
 	req.BaseURL = ln.provider.BaseURL()
 	d.count.inflight.Add(1)
-	attempts, err := d.attempts(ctx, ln, req, func(ctx context.Context) error { return do(ctx, ln.provider, req) })
+	sent := false // and given up: the provider has the prompt, and works on it
+	attempts, err := d.attempts(ctx, ln, req, func(ctx context.Context) error {
+		err := do(ctx, ln.provider, req)
+		sent = err != nil && (ctx.Err() != nil || rung.CodeOf(err) == rung.CodeTimeout)
+		return err
+	})
 	d.count.inflight.Add(-1)
 	d.count.retries.Add(int64(max(0, attempts-1)))
 	if err != nil {
 		d.count.failed.Add(1)
-		return rung.Completion{}, err
+		var c rung.Completion
+		if sent {
+			l.estimate(&c, req, 0)
+		}
+		return c, err
 	}
 	price := d.prices.Of(req.Model, req.BaseURL)
 	if price.Unknown {

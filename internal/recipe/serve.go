@@ -63,6 +63,7 @@ func (r *Runner) Serve(ctx context.Context, t Turn) (rung.Answer, error) {
 		c, cached, err := r.parts.Door.Complete(ctx, req)
 		t.span("model", start, c.Served)
 		if err != nil {
+			spent(&ans, &c)
 			return failed(ans, err)
 		}
 		start = t.now()
@@ -86,23 +87,31 @@ func readSpan(ask int, repaired bool) string {
 	return "parse"
 }
 
+// spent adds what a call took that ended early, as far as the door can tell.
+func spent(ans *rung.Answer, c *rung.Completion) {
+	ans.Usage.In += c.Usage.In
+	ans.Usage.Out += c.Usage.Out
+	ans.CostUSD += c.CostUSD
+}
+
 // stream hands the answer on as it comes. There is no asking again: what was said cannot be taken back.
 func (r *Runner) stream(ctx context.Context, t *Turn, door Streaming, req model.Request, ans rung.Answer) (rung.Answer, error) {
 	f := newFlow(r.cand.Retrieval != nil && r.cand.Retrieval.Cite, t.Delta)
 	start := t.now()
 	c, err := door.Stream(ctx, req, f.write)
 	t.span("model", start, c.Served)
-	if f.err != nil {
-		return ans, f.err
-	}
-	if err != nil {
+	if f.err != nil || err != nil {
+		spent(&ans, &c)
+		if f.err != nil {
+			return ans, f.err
+		}
 		return failed(ans, err)
 	}
+	count(&ans, &c, false)
 	if err := f.close(); err != nil {
 		return ans, err
 	}
 	start = t.now()
-	count(&ans, &c, false)
 	read := r.read(&ans, &c, t.Input)
 	t.span("parse", start, string(read.Problem))
 	return ans, nil

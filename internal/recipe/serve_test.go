@@ -3,6 +3,9 @@ package recipe
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -114,5 +117,50 @@ func TestPassagesThatAreLeftOutDoNotReachThePrompt(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"retrieve", "render", "model", "parse"}, spans); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a provider made is paid for, also where nobody waited for its end.
+func TestWhatEndsEarlyIsNotFree(t *testing.T) {
+	c := candidate()
+	c.Output = rung.Output{Kind: rung.Text}
+	file := filepath.Join(t.TempDir(), "prices.json")
+	if err := os.WriteFile(file, []byte(`{"models":{"`+string(c.Model)+`":{"in":1000000,"out":1000000}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	prices, err := model.LoadPrices(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := modeltest.Reply{Text: "some text", Pieces: []string{strings.Repeat("word ", 80), "end"}}
+	fault := modeltest.None
+	r := runner(t, c, func(modeltest.Call) modeltest.Reply {
+		out := reply
+		out.Fault = fault
+		return out
+	}, Parts{})
+	live := r.On(model.NewLive(model.Options{Provider: providerOf(t, r), Prices: prices, Limits: rung.Limits{Timeout: 300 * time.Millisecond}}), "", false)
+	gone := errors.New("gone")
+	long := input(strings.Repeat("blood ", 80))
+	for name, x := range map[string]struct {
+		fault modeltest.Fault
+		delta func(string) error
+		out   int
+	}{
+		"the caller goes":    {modeltest.None, func(string) error { return gone }, 99},
+		"the stream is cut":  {modeltest.CutStream, func(string) error { return nil }, 99},
+		"the stream hangs":   {modeltest.HangStream, func(string) error { return nil }, 99},
+		"nothing comes":      {modeltest.Hang, func(string) error { return nil }, 0},
+		"nothing comes, all": {modeltest.Hang, nil, 0},
+	} {
+		fault = x.fault
+		ans, err := live.Serve(t.Context(), Turn{Input: long, Delta: x.delta})
+		if ans.Usage.In < 119 || ans.Usage.Out < x.out || ans.Usage.Out > x.out+1 || ans.CostUSD < float64(ans.Usage.In+ans.Usage.Out)-.001 || ans.Problem == rung.NoProblem && err == nil {
+			t.Errorf("%s: %+v, USD %g, problem %q, %v", name, ans.Usage, ans.CostUSD, ans.Problem, err)
+		}
+	}
+	fault = modeltest.ServerError // costs nothing
+	if ans, _ := live.Serve(t.Context(), Turn{Input: long}); ans.Usage != (rung.Usage{}) || ans.CostUSD != 0 {
+		t.Errorf("an error of the server: %+v, USD %g", ans.Usage, ans.CostUSD)
 	}
 }
