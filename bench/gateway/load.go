@@ -21,6 +21,7 @@ type side struct {
 	url   string // of the chat completions
 	model string
 	key   string
+	peer  bool   // a gateway of others: what it cannot do is shown and ends nothing
 	extra string // header lines of its own, each ended by CRLF
 	pid   int    // 0: the upstream itself
 }
@@ -201,7 +202,7 @@ func firstToken(s *side, n int) (median time.Duration, broken int, err error) {
 	if conn != nil {
 		_ = conn.Close() // everything was read
 	}
-	if len(times) == 0 {
+	if len(times) == 0 && !s.peer {
 		return 0, broken, fmt.Errorf("%s: no stream came to its end", s.name)
 	}
 	slices.Sort(times)

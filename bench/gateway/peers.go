@@ -54,24 +54,26 @@ func peer(s side, cmd *exec.Cmd) (*results, func(), error) {
 	if err := cmd.Start(); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	s.pid, s.key = cmd.Process.Pid, "k"
+	s.pid, s.key, s.peer = cmd.Process.Pid, "k", true
 	end := func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		_ = cmd.Wait()
 		_ = os.Remove(out.Name())
 	}
 	printed := s.url == ""
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		if printed {
 			text, _ := os.ReadFile(out.Name()) // what is not there yet will be
-			s.url = strings.TrimSpace(string(text)) + "/chat/completions"
+			if lines := strings.Fields(string(text)); len(lines) > 0 {
+				s.url = lines[len(lines)-1] + "/chat/completions"
+			}
 		}
 		if answers(s) {
 			return &results{side: s}, end, nil
 		}
 	}
 	end()
-	return nil, nil, fmt.Errorf("%s did not answer within a minute", s.name)
+	return nil, nil, fmt.Errorf("%s did not answer within three minutes", s.name)
 }
 
 func answers(s side) bool {

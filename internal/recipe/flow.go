@@ -12,7 +12,8 @@ type flow struct {
 	cite    bool
 	next    func(string) error
 	held    string
-	started bool // something but white space was handed on
+	space   string // white space that is handed on once something else follows it
+	started bool   // something but white space was handed on
 	err     error
 }
 
@@ -64,14 +65,17 @@ func mayCite(s string) bool {
 }
 
 func (f *flow) pass(text string) error {
+	text = f.space + text
 	if !f.started {
 		text = strings.TrimLeftFunc(text, unicode.IsSpace)
 	}
-	if text == "" {
+	settled := strings.TrimRightFunc(text, unicode.IsSpace)
+	f.space = text[len(settled):]
+	if settled == "" {
 		return f.err
 	}
 	f.started = true
-	f.err = f.next(text)
+	f.err = f.next(settled)
 	return f.err
 }
 

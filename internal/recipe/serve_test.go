@@ -45,6 +45,20 @@ func TestFlowIsTheWholeAnswer(t *testing.T) {
 	})
 }
 
+// White space that a citation's pattern does not take with it is still no end of an answer.
+func TestFlowEndsWithoutWhiteSpace(t *testing.T) {
+	var got strings.Builder
+	f := newFlow(true, func(s string) error { got.WriteString(s); return nil })
+	for _, delta := range []string{"[", "\u00a0", "[1]"} {
+		if err := f.write(delta); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.close(); err != nil || got.String() != "[" {
+		t.Errorf("%q, %v", got.String(), err)
+	}
+}
+
 func TestServeRendersWhatWasEvaluated(t *testing.T) {
 	c := candidate()
 	c.Demos = &rung.Demos{Mode: rung.FixedDemos, K: 1, Fixed: []rung.Demo{demo("1", "sky", "blue")}}
