@@ -202,7 +202,10 @@ func firstToken(s *side, n int) (median time.Duration, broken int, err error) {
 	if conn != nil {
 		_ = conn.Close() // everything was read
 	}
-	if len(times) == 0 && !s.peer {
+	if len(times) == 0 {
+		if s.peer {
+			return 0, broken, nil
+		}
 		return 0, broken, fmt.Errorf("%s: no stream came to its end", s.name)
 	}
 	slices.Sort(times)
