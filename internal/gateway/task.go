@@ -90,8 +90,8 @@ func (j *job) assign(at string) error {
 	if j.g.opt.Router != nil {
 		j.to = j.g.opt.Router.Route(j.task.name, j.alias, j.sticky(), rand.Float64())
 	}
-	if _, known := j.task.versions[j.to.Version]; j.to.Rollout != "" && !known {
-		j.to = rollout.Assignment{} // the rollout is newer than what this request sees: it is not part of it
+	if j.to.Rollout != "" && !j.canAnswer(j.to.Version) {
+		j.to = rollout.Assignment{} // the rollout is newer than what this gateway has ready: the request is no part of it
 	}
 	if j.to.Rollout == "" { // what this gateway has ready counts, also where the alias points elsewhere
 		j.to.Version = version
@@ -103,6 +103,16 @@ func (j *job) assign(at string) error {
 		j.trace.Rollout = j.to.Rollout
 	}
 	return nil
+}
+
+// canAnswer reports whether a version is ready here. If it is not, that begins.
+func (j *job) canAnswer(version string) bool {
+	line, known := j.task.versions[version]
+	if !known {
+		return false
+	}
+	l := j.g.releases.start(j.ctx, line)
+	return l.ended() && l.err == nil
 }
 
 // sticky is what an A/B rollout keeps callers apart by: what they say themselves, else their key, else their address.
