@@ -319,6 +319,9 @@ func MoveAlias(ctx context.Context, s store.Serving, move rung.AliasMove) (rung.
 	if move.At.IsZero() {
 		move.At = time.Now().UTC()
 	}
+	if move.From == "" && move.Version == "" {
+		return move, &rung.Error{Code: rung.CodeNotFound, Place: move.Task, What: "there is no alias " + move.Alias, Do: "see rung releases"}
+	}
 	if move.From == move.Version {
 		return move, nil // it points there already
 	}

@@ -33,6 +33,7 @@ type ServeOptions struct {
 	Store    string // directory of the store, which holds the releases
 	Database string // URL of a Postgres database that gateways share; empty: SQLite in Store
 	Config   string // file; empty: the defaults
+	Optional bool   // the file need not be there at the start
 	Listen   string // instead of the configuration's
 	Tasks    []string
 	Prices   string
@@ -68,11 +69,16 @@ func Serve(ctx context.Context, opt ServeOptions) (err error) {
 	return server.Serve(ctx)
 }
 
-// loader reads the configuration, with what the command line says put over it.
+// loader reads the configuration, with what the command line says put over it. An optional file may come later; once it was there
+// it may not go.
 func (o *ServeOptions) loader() func() (*gateway.Config, error) {
+	seen := !o.Optional
 	return func() (*gateway.Config, error) {
 		c := gateway.Default()
-		if o.Config != "" {
+		if _, err := os.Stat(o.Config); err == nil {
+			seen = true
+		}
+		if o.Config != "" && seen {
 			var err error
 			if c, err = gateway.LoadConfig(o.Config); err != nil {
 				return nil, err
@@ -107,6 +113,9 @@ type serving struct {
 func (s *serving) open(ctx context.Context) error {
 	var err error
 	if s.store, err = OpenServing(ctx, s.opt.Store, s.opt.Database); err != nil {
+		return err
+	}
+	if err := s.known(ctx); err != nil {
 		return err
 	}
 	if s.layout, err = registry.Open(ReleasesDir(s.opt.Store)); err != nil {
@@ -234,6 +243,20 @@ func (s *serving) upstream(name string) (*gateway.Upstream, error) {
 	base := up.Base
 	up.Prices = func(m string) model.Price { return s.prices.Of(rung.ModelRef(name+"/"+m), base) }
 	return up, nil
+}
+
+// known refuses a task that has no release: its name is more likely a slip than a plan.
+func (s *serving) known(ctx context.Context) error {
+	for _, task := range s.opt.Tasks {
+		lines, err := s.store.Releases(ctx, task)
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			return &rung.Error{Code: rung.CodeNotFound, Place: task, What: "the store has no release of this task", Do: "see rung releases, or make one with rung release"}
+		}
+	}
+	return nil
 }
 
 // background starts what runs beside the server.

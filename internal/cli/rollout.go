@@ -73,7 +73,7 @@ several metrics.`,
 	f.StringVar(&o.share, "share", "", "share of the traffic for VERSION, such as 10% or 0.1 (default 10%)")
 	f.StringVar(&o.alias, "alias", rung.Production, "the alias whose traffic is shared")
 	f.StringArrayVar(&o.metrics, "metric", nil, "judge by this metric: "+strings.Join(rollout.RuleMetrics(), ", ")+" (default success)")
-	f.StringArrayVar(&o.margins, "margin", nil, "how much worse the metric may be, in its unit (default 0.02)")
+	f.StringArrayVar(&o.margins, "margin", nil, "how much worse the metric may be, in its unit (default 0.02; none for latency_ms and cost_usd)")
 	f.StringArrayVar(&o.gains, "gain", nil, "promote only if the metric is better by this much")
 	f.StringArrayVar(&o.bounds, "bound", nil, "latency_ms and cost_usd: the most that one request counts (default 50 margins)")
 	f.Float64Var(&o.alpha, "alpha", 0, "chance of a wrong promotion or rollback over the whole rollout (default 0.05)")
@@ -164,16 +164,30 @@ func (o *rolloutOptions) rules(defaults []rung.RolloutRule) ([]rung.RolloutRule,
 	}
 	var rules []rung.RolloutRule
 	for _, m := range metrics {
-		rule := rung.RolloutRule{Metric: m, Margin: rollout.DefaultMargin}
+		rule := rung.RolloutRule{Metric: m, Margin: usualMargin(m)}
 		if i := slices.IndexFunc(defaults, func(d rung.RolloutRule) bool { return d.Metric == m }); i >= 0 {
 			rule = defaults[i]
 		}
 		rules = append(rules, rule)
 	}
-	return rules, errors.Join(
+	err := errors.Join(
 		setRules(rules, "margin", o.margins, func(r *rung.RolloutRule, x float64) { r.Margin = x }),
 		setRules(rules, "gain", o.gains, func(r *rung.RolloutRule, x float64) { r.Gain = x }),
 		setRules(rules, "bound", o.bounds, func(r *rung.RolloutRule, x float64) { r.Bound = x }))
+	for i := range rules {
+		if err == nil && rules[i].Margin == 0 && len(o.margins) == 0 {
+			err = usage("%s is not between 0 and 1, so it needs a margin in its own unit; add --margin", rules[i].Metric)
+		}
+	}
+	return rules, err
+}
+
+// usualMargin is the margin of a metric for which none is given; 0 for those without a usual one.
+func usualMargin(metric string) float64 {
+	if metric == rollout.LatencyMS || metric == rollout.CostUSD {
+		return 0
+	}
+	return rollout.DefaultMargin
 }
 
 // setRules reads a flag of metrics: METRIC=VALUE, or one VALUE for each metric in turn.

@@ -68,7 +68,19 @@ func newRootCommand(s *settings) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       Version,
+		Args:          cobra.ArbitraryArgs,
 	}
+	root.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		do := "see rung --help"
+		if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+			do = "did you mean " + strings.Join(like, " or ") + "?"
+		}
+		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("there is no command %q", args[0]), Do: do}
+	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &rung.Error{Code: rung.CodeUsage, What: err.Error(), Do: "see " + c.CommandPath() + " --help"}
 	})

@@ -61,10 +61,9 @@ func runServe(ctx context.Context, s *settings, o *serveOptions) error {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
-	if o.config == "" {
-		if path := filepath.Join(filepath.Dir(dir), "gateway.yaml"); isFile(path) {
-			o.config = path
-		}
+	optional := o.config == ""
+	if optional {
+		o.config = filepath.Join(filepath.Dir(dir), "gateway.yaml")
 	}
 	log, err := serveLog(s, o.logs)
 	if err != nil {
@@ -81,13 +80,8 @@ func runServe(ctx context.Context, s *settings, o *serveOptions) error {
 	if o.database == "" {
 		o.database = os.Getenv("RUNG_DATABASE_URL")
 	}
-	return app.Serve(ctx, app.ServeOptions{Store: dir, Database: o.database, Config: o.config, Listen: o.listen, Tasks: o.tasks, Prices: o.prices, Program: Version, Log: log, Wake: wake,
+	return app.Serve(ctx, app.ServeOptions{Store: dir, Database: o.database, Config: o.config, Optional: optional, Listen: o.listen, Tasks: o.tasks, Prices: o.prices, Program: Version, Log: log, Wake: wake,
 		Ready: func(url string, g *gateway.Gateway) { s.announce(url, g) }})
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }
 
 func serveLog(s *settings, form string) (*slog.Logger, error) {

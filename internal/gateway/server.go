@@ -31,7 +31,10 @@ func (g *Gateway) Listen(ctx context.Context) (*Server, error) {
 	s := &Server{gateway: g, log: g.log, secure: c.Cert != ""}
 	address := c.Listen
 	if !g.state.Load().anyKeys && !Loopback(address) {
-		_, port, _ := net.SplitHostPort(address)
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, &rung.Error{Code: rung.CodeUsage, Place: address, What: "is no address to listen on: " + err.Error(), Do: "write it like 127.0.0.1:8080", Err: err}
+		}
 		address = net.JoinHostPort("127.0.0.1", port)
 		g.log.Warn("there are no keys, so the gateway listens on this machine only; make one with rung keys add and start it again", "asked", c.Listen, "listens", address)
 	}
@@ -115,7 +118,7 @@ const watchEvery = 500 * time.Millisecond
 func (s *Server) Watch(ctx context.Context, load func() (*Config, error), files func(*Config) []string, wake <-chan struct{}) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	seen := "" // the files may have changed since they were read at the start, so they are read once more
+	seen, first := "", true // the files may have changed since they were read at the start, so they are read once more
 	for {
 		woken := false
 		select {
@@ -126,11 +129,11 @@ func (s *Server) Watch(ctx context.Context, load func() (*Config, error), files 
 		case <-tick.C:
 		}
 		now := stamps(files(s.gateway.Config()))
-		if now == seen && !woken {
+		if now == seen && !woken && !first {
 			continue
 		}
-		s.reload(load, seen == "" && !woken)
-		seen = now // of before it was read: a change in between is read again
+		s.reload(load, first && !woken)
+		seen, first = now, false // of before it was read: a change in between is read again
 	}
 }
 
