@@ -152,6 +152,6 @@ func (s *Server) reload(load func() (*Config, error), quiet bool) {
 	}
 	s.gateway.SetConfig(c)
 	if !quiet {
-		s.log.Info("the configuration was read again")
+		s.log.Warn("the configuration was read again") // a warning is what the plain log shows
 	}
 }
