@@ -30,7 +30,7 @@ func storeDir(s *settings) (string, error) {
 		if !isDir(s.store) {
 			return "", &rung.Error{Code: rung.CodeNotFound, Place: s.store, What: "there is no store", Do: "name its directory with --store; rung climb makes one"}
 		}
-		return s.store, nil
+		return s.store, notOther(s.store)
 	}
 	start, err := os.Getwd()
 	if err != nil {
@@ -44,6 +44,25 @@ func storeDir(s *settings) (string, error) {
 			return "", &rung.Error{Code: rung.CodeNotFound, Place: start, What: "no store (.rung) here or in a directory above", Do: "go to the task's directory, name the store with --store, or run rung climb first"}
 		}
 	}
+}
+
+// notOther refuses a directory that holds other things and no store: a slip must not make a second one there.
+func notOther(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		return nil // an unreadable one is said when it is opened
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case "rung.db", "gateway.db", "releases":
+			return nil
+		}
+	}
+	do := "name its directory with --store; rung climb makes one"
+	if path := filepath.Join(dir, storeName); isDir(path) {
+		do = "name " + path
+	}
+	return &rung.Error{Code: rung.CodeNotFound, Place: dir, What: "holds other files and no store", Do: do}
 }
 
 // openServing opens what gateways share: in the database that RUNG_DATABASE_URL names, else in the store's directory. The
