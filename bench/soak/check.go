@@ -27,7 +27,7 @@ func (w *world) settle() error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("stuck: nobody asks any more, and %v requests are in flight and %v wait (%v)", s.flying, s.queued, err)
+			return errors.Join(fmt.Errorf("stuck: nobody asks any more, and %v requests are in flight and %v wait", s.flying, s.queued), err)
 		}
 		<-time.After(100 * time.Millisecond)
 	}
