@@ -164,7 +164,7 @@ func (o *rolloutOptions) rules(defaults []rung.RolloutRule) ([]rung.RolloutRule,
 	}
 	var rules []rung.RolloutRule
 	for _, m := range metrics {
-		rule := rung.RolloutRule{Metric: m, Margin: usualMargin(m)}
+		rule := rung.RolloutRule{Metric: m, Margin: rollout.UsualMargin(m)}
 		if i := slices.IndexFunc(defaults, func(d rung.RolloutRule) bool { return d.Metric == m }); i >= 0 {
 			rule = defaults[i]
 		}
@@ -180,14 +180,6 @@ func (o *rolloutOptions) rules(defaults []rung.RolloutRule) ([]rung.RolloutRule,
 		}
 	}
 	return rules, err
-}
-
-// usualMargin is the margin of a metric for which none is given; 0 for those without a usual one.
-func usualMargin(metric string) float64 {
-	if metric == rollout.LatencyMS || metric == rollout.CostUSD {
-		return 0
-	}
-	return rollout.DefaultMargin
 }
 
 // setRules reads a flag of metrics: METRIC=VALUE, or one VALUE for each metric in turn.

@@ -115,20 +115,19 @@ func (c *call) authorise(scope string) error {
 
 var errLarge = errors.New("the body is too large")
 
-// read takes in the body, within its limits of size and time.
+// read takes in the body, within its limits of size and, since ServeHTTP has set the deadline, of time.
 func (c *call) read() error {
 	limit := c.cfg.Limits.Body
 	if c.r.ContentLength > limit {
 		return tooLarge(limit)
 	}
-	_ = c.control.SetReadDeadline(time.Now().Add(c.cfg.Limits.Read)) // a connection that has no deadlines is a test's
 	var err error
 	c.body, err = readUpTo(c.r.Body, c.r.ContentLength, limit)
 	if err != nil {
 		// The deadline stays, since net/http reads what is left of a body before it answers, and the connection ends.
 		c.w.Header()["Connection"] = []string{"close"}
 	} else {
-		_ = c.control.SetReadDeadline(time.Time{})
+		_ = c.control.SetReadDeadline(time.Time{}) // a connection that has no deadlines is a test's
 	}
 	switch {
 	case errors.Is(err, errLarge):

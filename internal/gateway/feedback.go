@@ -103,7 +103,7 @@ func readFeedback(body []byte) (rung.Feedback, error) {
 // learnFeedback counts feedback in the rollout of its trace: the first that judges, once. One caller must not decide a rollout by
 // saying the same thing again, and a client that repeats a request says it again.
 func (g *Gateway) learnFeedback(ctx context.Context, f *rung.Feedback) {
-	if g.opt.Router == nil || !judges(f) || !g.firstOf(ctx, f) {
+	if g.opt.Router == nil || !judges(f) {
 		return
 	}
 	value := float64(f.Thumb+1) / 2
@@ -118,7 +118,9 @@ func (g *Gateway) learnFeedback(ctx context.Context, f *rung.Feedback) {
 		}
 		to.Rollout, to.Arm = t.Rollout, t.Arm
 	}
-	g.opt.Router.Observe(to.Rollout, to.Arm, map[string]float64{rollout.Feedback: value})
+	if g.firstOf(ctx, f) { // asked last: most traces are in no rollout
+		g.opt.Router.Observe(to.Rollout, to.Arm, map[string]float64{rollout.Feedback: value})
+	}
 }
 
 func judges(f *rung.Feedback) bool { return f.Thumb != 0 || f.Score != nil }

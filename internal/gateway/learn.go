@@ -52,7 +52,11 @@ func (o *outcome) values() map[string]float64 {
 // no place is left out. It answers requests that the baseline failed at too: left out, the baseline would never fail. The end of
 // the gateway cuts shadows off, which says nothing about a release.
 func (j *job) shadow() {
-	if j.to.Shadow == "" || j.main.values() == nil || j.g.ending.Err() != nil {
+	if j.to.Shadow == "" || j.g.ending.Err() != nil {
+		return
+	}
+	main := j.main.values()
+	if main == nil {
 		return
 	}
 	select {
@@ -68,7 +72,6 @@ func (j *job) shadow() {
 		start: start, groups: j.groups, env: envelope{model: j.trace.Model}}}
 	s.trace = &rung.Trace{ID: newTraceID(), Parent: parent, At: start.UTC(), Gateway: j.g.opt.Name, API: j.api.name, Task: j.trace.Task, Model: j.trace.Model,
 		Key: j.trace.Key, Segment: j.trace.Segment, Status: http.StatusOK, Rollout: j.to.Rollout, Arm: rollout.ShadowArm}
-	main := j.main.values()
 	j.g.wait.Go(func() {
 		defer func() { <-j.g.shadows }()
 		var cancel context.CancelFunc
@@ -92,7 +95,7 @@ func (j *job) answerShadow(given []byte, main map[string]float64) {
 	}
 	j.trace.Latency = out.took
 	j.g.observe(j.trace)
-	if values := out.values(); values != nil && main != nil && j.to.Judged() {
+	if values := out.values(); values != nil && j.to.Judged() {
 		j.g.opt.Router.ObserveShadow(j.to.Rollout, main, values, given != nil && bytes.Equal(given, j.value))
 	}
 }

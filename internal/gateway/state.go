@@ -142,8 +142,8 @@ func (s *state) inRollouts() []rung.ReleaseLine {
 	return out
 }
 
-// prepareRollouts begins to make the releases of active rollouts ready. One that cannot be made ready fails its requests, which is
-// what the rollout is to learn.
+// prepareRollouts begins to make the releases of active rollouts ready. Until a target is ready here it gets no requests (see
+// job.assign).
 func (g *Gateway) prepareRollouts(ctx context.Context, next *state) {
 	for _, line := range next.inRollouts() {
 		switch l := g.releases.start(ctx, line); {

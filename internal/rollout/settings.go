@@ -19,6 +19,14 @@ const (
 	DefaultMaxN   = 20_000
 )
 
+// UsualMargin is the margin of a metric for which none is given; 0 for those without a natural bound, which have no usual one.
+func UsualMargin(metric string) float64 {
+	if i := metricIndex(metric); i >= 0 && Metrics[i].Open {
+		return 0
+	}
+	return DefaultMargin
+}
+
 // Fill puts the defaults where r has zero values.
 func Fill(r *rung.Rollout) {
 	if r.Mode == "" {
