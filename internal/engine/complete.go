@@ -21,6 +21,11 @@ const (
 // Complete answers a request. Errors: CodeModel for an unknown model, CodeUnsupported for a schema that the server cannot hold
 // an answer to, CodeProvider wrapping *model.PromptTooLong for a prompt that does not fit, CodeTimeout, and those of Weights.
 func (e *Engine) Complete(ctx context.Context, req model.Request) (model.Response, error) {
+	return e.answer(ctx, req, nil)
+}
+
+// answer makes the model ready and asks it; f takes the text while it is made, nil: in one piece.
+func (e *Engine) answer(ctx context.Context, req model.Request, f *flow) (model.Response, error) {
 	m, err := e.open(ctx, req.Model)
 	if err != nil {
 		return model.Response{}, err
@@ -35,20 +40,21 @@ func (e *Engine) Complete(ctx context.Context, req model.Request) (model.Respons
 	if err := m.load(ctx, req.Adapter); err != nil {
 		return model.Response{}, wrapContext(ctx, err)
 	}
-	resp, err := m.answer(ctx, req, grammar)
+	resp, err := m.answer(ctx, req, grammar, f)
 	return resp, wrapContext(ctx, err)
 }
 
 // answer makes attempts until the server lives through one. After a death the request runs alone on its server, so that a
-// request that kills it is known for certain and takes no other with it a second time.
-func (m *local) answer(ctx context.Context, req model.Request, grammar string) (model.Response, error) {
+// request that kills it is known for certain and takes no other with it a second time. What was handed on is not asked for again.
+func (m *local) answer(ctx context.Context, req model.Request, grammar string, f *flow) (model.Response, error) {
 	for attempt := 1; ; attempt++ {
 		t, err := m.fleet.queue.acquire(ctx, group(req), attempt > 1 && m.fleet.per > 1)
 		if err != nil {
 			return model.Response{}, err
 		}
-		resp, p, err := m.once(ctx, req, grammar, t.slot)
-		died := err != nil && p != nil && ctx.Err() == nil && p.diedSoon()
+		resp, p, err := m.once(ctx, req, grammar, t.slot, f)
+		refused := f != nil && f.refused != nil
+		died := err != nil && !refused && p != nil && ctx.Err() == nil && p.diedSoon()
 		if died {
 			m.fleet.lost(t.slot)
 		}
@@ -58,8 +64,12 @@ func (m *local) answer(ctx context.Context, req model.Request, grammar string) (
 			s, _ := m.fleet.at(t.slot)
 			s.worked()
 			return resp, nil
+		case refused:
+			return model.Response{}, f.refused
 		case !died:
 			return model.Response{}, m.explain(err, &req)
+		case f != nil && (attempt == attempts || f.text.Len() > 0):
+			return model.Response{}, &rung.Error{Code: rung.CodeProvider, Place: string(req.Model), What: "the local engine died while it answered", Do: "ask again; other requests are not affected", Err: err}
 		case attempt == attempts:
 			return model.Response{}, &rung.Error{Code: rung.CodeProvider, Place: string(req.Model), What: fmt.Sprintf("the local engine died %d times on this request; its log ends with:\n%s", attempt, p.log.last(8)),
 				Do: "look at the request: a schema or prompt of unusual size can do this; other requests are not affected", Err: err}
@@ -68,7 +78,7 @@ func (m *local) answer(ctx context.Context, req model.Request, grammar string) (
 }
 
 // once sends the request to a slot of the running server.
-func (m *local) once(ctx context.Context, req model.Request, grammar string, slot int) (model.Response, *process, error) {
+func (m *local) once(ctx context.Context, req model.Request, grammar string, slot int, f *flow) (model.Response, *process, error) {
 	s, slot := m.fleet.at(slot)
 	p, err := s.ready(ctx)
 	if err != nil {
@@ -90,7 +100,11 @@ func (m *local) once(ctx context.Context, req model.Request, grammar string, slo
 	body := m.body(req, prompt, grammar, slot)
 	var out answer
 	sent := time.Now()
-	err = p.client.post(ctx, "/completion", body, &out)
+	if f == nil {
+		err = p.client.post(ctx, "/completion", body, &out)
+	} else {
+		out, err = f.read(ctx, p.client, req.Model, body)
+	}
 	took := time.Since(sent)
 	if errors.Is(err, context.DeadlineExceeded) {
 		go s.killIfHung(p)

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/model"
@@ -19,90 +17,7 @@ var _ model.Streamer = (*Engine)(nil)
 // Stream is Complete with the text handed on while it is made. A server that dies before the first piece is tried again as Complete
 // does; one that dies later ends the answer.
 func (e *Engine) Stream(ctx context.Context, req model.Request, delta func(string) error) (model.Response, error) {
-	m, err := e.open(ctx, req.Model)
-	if err != nil {
-		return model.Response{}, err
-	}
-	if m.kind == embedder {
-		return model.Response{}, &rung.Error{Code: rung.CodeUnsupported, Place: string(req.Model), What: "this model makes embeddings and cannot answer", Do: "use local/smollm2-135m or a chat model"}
-	}
-	grammar, err := constraint(req)
-	if err != nil {
-		return model.Response{}, err
-	}
-	if err := m.load(ctx, req.Adapter); err != nil {
-		return model.Response{}, wrapContext(ctx, err)
-	}
-	resp, err := m.stream(ctx, req, grammar, delta)
-	return resp, wrapContext(ctx, err)
-}
-
-// stream makes attempts as answer does, as long as nothing was handed on.
-func (m *local) stream(ctx context.Context, req model.Request, grammar string, delta func(string) error) (model.Response, error) {
-	for attempt := 1; ; attempt++ {
-		t, err := m.fleet.queue.acquire(ctx, group(req), attempt > 1 && m.fleet.per > 1)
-		if err != nil {
-			return model.Response{}, err
-		}
-		s := &flow{delta: delta}
-		resp, p, err := m.flow(ctx, req, grammar, t.slot, s)
-		died := err != nil && s.refused == nil && p != nil && ctx.Err() == nil && p.diedSoon()
-		if died {
-			m.fleet.lost(t.slot)
-		}
-		m.fleet.queue.release(t)
-		switch {
-		case err == nil:
-			server, _ := m.fleet.at(t.slot)
-			server.worked()
-			return resp, nil
-		case s.refused != nil:
-			return model.Response{}, s.refused
-		case !died:
-			return model.Response{}, m.explain(err, &req)
-		case attempt == attempts || s.text.Len() > 0:
-			return model.Response{}, &rung.Error{Code: rung.CodeProvider, Place: string(req.Model), What: "the local engine died while it answered", Do: "ask again; other requests are not affected", Err: err}
-		}
-	}
-}
-
-// flow sends the request to a slot of the running server and reads its events.
-func (m *local) flow(ctx context.Context, req model.Request, grammar string, slot int, f *flow) (model.Response, *process, error) {
-	s, slot := m.fleet.at(slot)
-	p, err := s.ready(ctx)
-	if err != nil {
-		return model.Response{}, nil, err
-	}
-	limit := req.Timeout
-	if limit <= 0 {
-		limit = defaultLimit
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if err := m.checkSchema(ctx, p, req.Schema, slot); err != nil {
-		return model.Response{}, p, err
-	}
-	prompt, err := p.promptTokens(ctx, req.Messages)
-	if err != nil {
-		return model.Response{}, p, err
-	}
-	body := struct {
-		completion
-		Stream bool `json:"stream"`
-	}{m.body(req, prompt, grammar, slot), true}
-	sent := time.Now()
-	err = p.client.events(ctx, "/completion", body, f.event)
-	if errors.Is(err, context.DeadlineExceeded) {
-		go s.killIfHung(p)
-	}
-	if err == nil && !f.done {
-		err = &rung.Error{Code: rung.CodeProvider, Place: string(req.Model), What: "the local engine ended its answer early", Do: "ask again", Err: model.ErrStreamEnded}
-	}
-	if err != nil {
-		return model.Response{}, p, err
-	}
-	f.last.Content = f.text.String()
-	return f.last.response(req.Model, time.Since(sent)), p, nil
+	return e.answer(ctx, req, &flow{delta: delta})
 }
 
 // flow puts a streamed answer together.
@@ -112,6 +27,20 @@ type flow struct {
 	last    answer
 	done    bool
 	refused error // what delta returned
+}
+
+// read asks for a stream and puts its events together; it is one attempt.
+func (f *flow) read(ctx context.Context, c *client, ref rung.ModelRef, body completion) (answer, error) {
+	f.last, f.done = answer{}, false // of an attempt before, which handed on nothing
+	err := c.events(ctx, "/completion", struct {
+		completion
+		Stream bool `json:"stream"`
+	}{body, true}, f.event)
+	if err == nil && !f.done {
+		err = &rung.Error{Code: rung.CodeProvider, Place: string(ref), What: "the local engine ended its answer early", Do: "ask again", Err: model.ErrStreamEnded}
+	}
+	f.last.Content = f.text.String()
+	return f.last, err
 }
 
 func (f *flow) event(_, data []byte) error {
