@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 GO ?= go
 PYTHON ?= python3
+GOTESTFORMAT ?= pkgname
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/rung-dev/rung/internal/cli.Version=$(VERSION)
 RUNG := bin/rung
@@ -21,8 +22,9 @@ test: build
 	$(RUNG) setup --training
 	$(MAKE) test-python test-go
 
+# gotestsum names every failure, with its output, once more at the end.
 test-go:
-	$(GO) test -timeout 20m $(GOTESTFLAGS) ./...
+	$(GO) run gotest.tools/gotestsum@v1.13.0 --format $(GOTESTFORMAT) --hide-summary=skipped -- -timeout 20m ./...
 
 test-python: build
 	scripts/pytest.sh
