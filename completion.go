@@ -63,4 +63,6 @@ type Answer struct {
 	Usage       Usage         `json:"usage"`
 	CostUSD     float64       `json:"cost_usd"`
 	Latency     time.Duration `json:"latency_ns"` // over all its calls
+	// Outside is what metrics from outside the process said about it: metric → value. Absent until it is scored.
+	Outside map[string]OutsideValue `json:"outside,omitempty"`
 }

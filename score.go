@@ -38,6 +38,7 @@ type Scorecard struct {
 	Classes        []ClassScore        `json:"classes,omitempty"` // for labels
 	Confusion      *Confusion          `json:"confusion,omitempty"`
 	Mistakes       []MistakeGroup      `json:"mistakes,omitempty"` // most frequent first
+	Judges         []JudgeInfo         `json:"judges,omitempty"`   // of the metrics that are judges' figures
 }
 
 // Calls counts model calls: made now, answered from the store, ended without an answer.

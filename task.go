@@ -99,14 +99,17 @@ type Limits struct {
 	MaxTokens   int           // generated tokens of one answer; 0: estimated from the train answers
 }
 
-// MetricSpec is a metric that the task defines: a regular expression, a list of phrases, or a CEL expression.
+// MetricSpec is a metric that the task defines: a regular expression, a list of phrases, a CEL expression, a program or a judge.
 type MetricSpec struct {
-	Name     string // as in reports; "regex", "contains" or "cel" unless named
-	Kind     string // regex, contains, cel
+	Name     string // as in reports; its kind unless named
+	Kind     string // regex, contains, cel, program, judge
 	Pattern  string // for regex
 	Phrases  []string
 	Expr     string // for cel, over input, output, expected
 	PassFail bool
+	Program  *ProgramSpec // for program
+	Judge    *JudgeSpec   // for judge
+	Tests    []MetricTest
 }
 
 // Training bounds what lora and rag+lora may use.

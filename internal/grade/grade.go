@@ -24,6 +24,9 @@ type Grader struct {
 	slotForm slotForm
 	labels   []string
 	labelNo  map[string]int
+
+	outsiders []string // metrics of the task's own whose values come from outside
+	source    Outside  // of these values; nil: none yet
 }
 
 // New prepares the metrics that the output form, the bar, its guards and the task itself ask for. Errors are *rung.Error or

@@ -20,6 +20,13 @@ func (g *Grader) addOwn(t *rung.Task, spec rung.MetricSpec) rung.Errors {
 	if own := spec.Name == "contains" && spec.Kind == "contains"; (taken || reserved) && !own {
 		return rung.Errors{ownFault(t, spec, "the name is taken", "give it a name of its own", nil)}
 	}
+	if spec.Kind == "program" || spec.Kind == "judge" {
+		for _, m := range outsideMetrics(spec) {
+			g.add(m)
+		}
+		g.outsiders = append(g.outsiders, spec.Name)
+		return nil
+	}
 	m, err := g.makeOwn(t, spec)
 	switch {
 	case err != nil:
@@ -52,7 +59,7 @@ func (g *Grader) makeOwn(t *rung.Task, spec rung.MetricSpec) (metric, *rung.Erro
 	case "cel":
 		return celMetric(spec, t.File)
 	}
-	return metric{}, ownFault(t, spec, fmt.Sprintf("there is no kind %q", spec.Kind), "use regex, contains or cel", nil)
+	return metric{}, ownFault(t, spec, fmt.Sprintf("there is no kind %q", spec.Kind), "use regex, contains, cel, program or judge", nil)
 }
 
 func patternFault(err error) string {

@@ -73,6 +73,9 @@ func (e *evaluation) work(ctx context.Context) {
 		}
 		ans, err := e.runner.Answer(ctx, e.examples[i].Input)
 		if err == nil {
+			err = e.Grader.Ask(ctx, &e.examples[i], &ans)
+		}
+		if err == nil {
 			err = e.add(ctx, i, &ans)
 		}
 		if err != nil {
