@@ -50,6 +50,8 @@ type Store interface {
 	// Step finds such a value; false when there is none.
 	Step(ctx context.Context, key string) ([]byte, bool, error)
 
+	Ratings
+
 	Close() error
 }
 

@@ -23,7 +23,7 @@ type schema struct {
 }
 
 var (
-	climbs   = schema{"migrations", 1}
+	climbs   = schema{"migrations", 2}
 	gateways = schema{"gateway", 1}
 )
 
