@@ -38,6 +38,7 @@ type Scorecard struct {
 	Classes        []ClassScore        `json:"classes,omitempty"` // for labels
 	Confusion      *Confusion          `json:"confusion,omitempty"`
 	Mistakes       []MistakeGroup      `json:"mistakes,omitempty"` // most frequent first
+	Modes          []ModeCount         `json:"modes,omitempty"`    // failure modes, in the order of the task's taxonomy
 	Judges         []JudgeInfo         `json:"judges,omitempty"`   // of the metrics that are judges' figures
 }
 

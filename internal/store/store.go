@@ -45,6 +45,12 @@ type Store interface {
 	// piece by piece; the loop may call the store.
 	Scores(ctx context.Context, candidate, set rung.Digest) iter.Seq2[rung.Score, error]
 
+	// PutModes keeps failure-mode labels. A label of the same answer, mode and speaker is replaced.
+	PutModes(ctx context.Context, labels []rung.ModeLabel) error
+	// Modes gives the failure-mode labels of a candidate on a set, oldest first; those of all candidates and sets where they are
+	// empty.
+	Modes(ctx context.Context, candidate, set rung.Digest) ([]rung.ModeLabel, error)
+
 	// PutStep keeps a value that lets a step that was finished be skipped when the work is taken up again.
 	PutStep(ctx context.Context, key string, value []byte) error
 	// Step finds such a value; false when there is none.

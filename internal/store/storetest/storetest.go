@@ -33,6 +33,7 @@ func Conform(t *testing.T, make func(t *testing.T) Opener) {
 		"scores":           scores,
 		"scores in a loop": scoresInALoop,
 		"steps":            steps,
+		"modes":            modes,
 		"many writers":     manyWriters,
 		"two at once":      twoAtOnce,
 		"closed":           closed,
