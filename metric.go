@@ -64,3 +64,17 @@ type JudgeInfo struct {
 	Rated      int                `json:"rated,omitempty"`     // answers that people rated
 	Corrected  *Interval          `json:"corrected,omitempty"` // of this scorecard, the bias taken out
 }
+
+// Fault says what a test lacks; empty when it is whole.
+func (t *MetricTest) Fault() string {
+	says := t.Score != nil || t.Low != nil || t.High != nil
+	switch {
+	case len(t.Output) == 0:
+		return "has no output"
+	case !says && !t.Fails:
+		return "does not say what must come out"
+	case says && t.Fails:
+		return "says both that it fails and what comes out"
+	}
+	return ""
+}

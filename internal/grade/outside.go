@@ -71,7 +71,7 @@ func outsideMetrics(spec rung.MetricSpec) []metric {
 		k = passFail
 	}
 	out := []metric{outsideMetric(spec.Name, spec.Name, "", k)}
-	if spec.Judge == nil || len(spec.Judge.Criteria) < 2 {
+	if spec.Judge == nil || spec.Judge.Pairwise || len(spec.Judge.Criteria) < 2 {
 		return out
 	}
 	for _, c := range spec.Judge.Criteria {

@@ -57,7 +57,7 @@ func Standard(name string) (Metric, bool) {
 // metric finds a metric by the name used at p: the user's own first. It reports names that are unknown or do not fit.
 func (r *reader) metric(name string, p pos, t *rung.Task) (Metric, bool) {
 	for _, own := range t.Metrics {
-		if own.Name == name {
+		if own.Name == name || slices.Contains(criteriaOf(own), name) {
 			return Metric{Name: name, Max: 1, PassFail: own.PassFail, Forms: anyForm}, true
 		}
 	}
@@ -82,6 +82,18 @@ func (r *reader) metric(name string, p pos, t *rung.Task) (Metric, bool) {
 	return m, true
 }
 
+// criteriaOf are the metrics that a judge of several criteria gives besides its own: quality.clear for its criterion clear.
+func criteriaOf(own rung.MetricSpec) []string {
+	if own.Judge == nil || own.Judge.Pairwise || len(own.Judge.Criteria) < 2 {
+		return nil
+	}
+	var names []string
+	for _, c := range own.Judge.Criteria {
+		names = append(names, own.Name+"."+c.Name)
+	}
+	return names
+}
+
 // metricNames are the metrics that fit the task: standard ones and its own.
 func metricNames(t *rung.Task) []string {
 	var names []string
@@ -94,6 +106,7 @@ func metricNames(t *rung.Task) []string {
 		if !slices.Contains(names, own.Name) {
 			names = append(names, own.Name)
 		}
+		names = append(names, criteriaOf(own)...)
 	}
 	return names
 }
@@ -190,9 +203,9 @@ func (r *reader) metrics(s section) []rung.MetricSpec {
 }
 
 func (r *reader) metricSpec(m section, it *node, path string) (rung.MetricSpec, bool) {
-	const do = "give it exactly one of regex, contains and cel"
+	const do = "give it exactly one of regex, contains, cel, program and judge"
 	var spec rung.MetricSpec
-	for _, k := range []string{"regex", "contains", "cel"} {
+	for _, k := range []string{"regex", "contains", "cel", "program", "judge"} {
 		if m.get(k) == nil {
 			continue
 		}
@@ -231,14 +244,21 @@ func (r *reader) metricSpec(m section, it *node, path string) (rung.MetricSpec, 
 		}
 	case "cel":
 		spec.Expr = m.text("cel", "write a CEL expression over input, output and expected")
+	case "program":
+		spec.Program = r.program(m, path)
+	case "judge":
+		spec.Judge = r.judge(m, path)
 	}
-	spec.PassFail = true
+	spec.Tests = r.tests(m, path)
+	spec.PassFail = spec.Kind != "program" && spec.Kind != "judge"
 	if n := m.get("pass_fail"); n != nil {
 		switch {
 		case n.kind != boolKind:
 			r.fail(n.at, path+".pass_fail is "+string(n.kind), "write true or false")
-		case spec.Kind != "cel" && strings.EqualFold(n.text, "false"):
-			r.fail(n.at, spec.Kind+" is either right or wrong", "take pass_fail out; it is for CEL expressions that give a number")
+		case spec.Kind == "judge":
+			r.fail(n.at, "a judge's scores are graded", "take pass_fail out")
+		case spec.Kind != "cel" && spec.Kind != "program" && strings.EqualFold(n.text, "false"):
+			r.fail(n.at, spec.Kind+" is either right or wrong", "take pass_fail out; it is for CEL expressions and programs that give a number")
 		default:
 			spec.PassFail = strings.EqualFold(n.text, "true")
 		}

@@ -24,12 +24,17 @@ var keys = map[string][]string{
 	"budget":       {"cost", "wall"},
 	"split":        {"train", "dev", "heldout"},
 	"limits":       {"concurrency", "rpm", "tpm", "timeout", "retries", "reasks", "max_tokens"},
-	"metrics[]":    {"name", "regex", "contains", "cel", "pass_fail"},
+	"metrics[]":    {"name", "regex", "contains", "cel", "program", "judge", "pass_fail", "tests"},
 	"training":     {"wall", "seed", "max_rank"},
 	"retrieval":    {"chunk_tokens", "overlap", "k"},
 	"rollout":      {"mode", "share", "metrics", "alpha", "min_n", "max_n", "auto"},
 	"documents[]":  {"files", "groups"},
 	"guards[]":     {"guard", "on", "action", "fail_open", "restore", "phrases", "topics", "entities", "threshold", "max_chars"},
+
+	"metrics[].program":          {"run", "files", "timeout", "memory_mb", "processes"},
+	"metrics[].judge":            {"model", "criteria", "pairwise", "reference", "may_decide", "prompt", "max_tokens"},
+	"metrics[].judge.criteria[]": {"name", "question", "anchors", "checked"},
+	"metrics[].tests[]":          {"input", "output", "expected", "score", "within", "at_least", "at_most", "fails"},
 
 	"rollout.metrics[]": {"metric", "margin", "gain", "bound"},
 }
