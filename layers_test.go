@@ -27,7 +27,7 @@ var rooms = map[string][]string{
 	"internal/venv":    {"rung"},
 
 	"internal/data":            {"rung", "internal/form"},
-	"internal/grade":           {"rung", "internal/form", "internal/stats"},
+	"internal/grade":           {"rung", "internal/form", "internal/guard", "internal/guard/linear", "internal/stats"},
 	"internal/retrieve":        {"rung", "internal/extract", "internal/model"},
 	"internal/model/openai":    {"rung", "internal/model"},
 	"internal/model/anthropic": {"rung", "internal/model"},

@@ -22,8 +22,9 @@ type Task struct {
 	Budget       Budget
 	Split        Shares
 	Limits       Limits
-	Metrics      []MetricSpec // metrics of the user's own (regex, cel); the standard ones come with the output form
-	Alpha        float64      // error rate of the whole climb, default .05
+	Metrics      []MetricSpec  // metrics of the user's own (regex, cel); the standard ones come with the output form
+	Modes        []FailureMode // the task's failure modes; empty: those that every task starts with (internal/grade)
+	Alpha        float64       // error rate of the whole climb, default .05
 	AlphaWeights map[Rung]float64
 	Training     Training
 	Retrieval    RetrievalSpec

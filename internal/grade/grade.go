@@ -25,6 +25,9 @@ type Grader struct {
 	labels   []string
 	labelNo  map[string]int
 
+	modes    []modeRule // the taxonomy of failures
+	maxWords int        // that the task allows; 0: any number
+
 	outsiders []string // metrics of the task's own whose values come from outside
 	source    Outside  // of these values; nil: none yet
 }
@@ -51,6 +54,7 @@ func New(t *rung.Task, f *form.Form) (*Grader, error) {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, g.setModes(t)...)
 	if err := errs.Or(); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ type reading struct {
 	gotSlots      []pair
 	wantSlots     [][]pair
 	pairs, slots  bool // made
+	compared      bool
+	differs       differs // from the nearest expected output, once compared
 	faults        []fault
 	celIn, celOut any
 	celWant       []any

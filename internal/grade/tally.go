@@ -21,6 +21,7 @@ type Tally struct {
 	success []bool
 	problem []uint8  // index into problems
 	mistake []uint32 // index into kinds
+	modes   []uint64 // failure modes found by rule, one bit each
 	latency []int64  // ns
 	cost    []float64
 	counts  []counts
@@ -65,7 +66,7 @@ func (t *Tally) grow(n int) {
 		}
 	}
 	t.ids, t.groups, t.there = extend(t.ids, n), extend(t.groups, n), extend(t.there, n)
-	t.success, t.problem, t.mistake = extend(t.success, n), extend(t.problem, n), extend(t.mistake, n)
+	t.success, t.problem, t.mistake, t.modes = extend(t.success, n), extend(t.problem, n), extend(t.mistake, n), extend(t.modes, n)
 	t.latency, t.cost, t.counts = extend(t.latency, n), extend(t.cost, n), extend(t.counts, n)
 }
 
@@ -84,7 +85,7 @@ func (t *Tally) Add(index int, ex *rung.Example, ans *rung.Answer) rung.Score {
 	r := t.g.read(ex, ans)
 	own, parts := t.g.grades(r)
 	s := t.g.scoreOf(r, own)
-	t.keep(index, ex, &s, own, parts)
+	t.keep(index, ex, &s, own, parts, t.g.shows(r, &s))
 	return s
 }
 
@@ -105,7 +106,7 @@ func (g *Grader) grades(r *reading) (own, parts []float64) {
 	return own, parts
 }
 
-func (t *Tally) keep(index int, ex *rung.Example, s *rung.Score, own, parts []float64) {
+func (t *Tally) keep(index int, ex *rung.Example, s *rung.Score, own, parts []float64, modes uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if index >= len(t.there) {
@@ -124,6 +125,7 @@ func (t *Tally) keep(index int, ex *rung.Example, s *rung.Score, own, parts []fl
 	a := &s.Answer
 	t.there[index], t.ids[index], t.groups[index] = true, ex.ID, ex.Group
 	t.success[index], t.problem[index], t.mistake[index] = s.Success, t.problemNo(a.Problem), t.mistakeNo(s.Mistake)
+	t.modes[index] = modes
 	t.latency[index], t.cost[index] = int64(a.Latency), a.CostUSD
 	t.counts[index] = counts{made: short(a.Made), cached: short(a.Cached), failed: short(a.Failed), retries: short(a.Retries),
 		in: long(a.Usage.In), out: long(a.Usage.Out)}

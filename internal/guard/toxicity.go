@@ -63,6 +63,20 @@ func signs(sentence string) map[string][]span {
 	return hits
 }
 
+// ToxicityThreshold is the score from which a text counts as toxic.
+const ToxicityThreshold = defaultToxicity
+
+// Toxicity is the score of the worst sentence of a text, from 0 to 1.
+func Toxicity(text string) float64 {
+	worst, group := 0.0, false
+	for _, part := range sentencesOf(text, 1) {
+		sum, _, names := points(text[part.start:part.end], group)
+		group = names
+		worst = max(worst, 1-math.Exp(-sum))
+	}
+	return worst
+}
+
 func newToxicity(threshold float64) checker {
 	if threshold == 0 {
 		threshold = defaultToxicity
