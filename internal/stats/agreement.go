@@ -20,6 +20,11 @@ const (
 // nothing. It is NaN when no unit has two ratings, and 1 when all ratings are equal.
 func Krippendorff(units [][]float64, m Measure) float64 {
 	values, counts := coincidences(units)
+	return m.alpha(values, counts)
+}
+
+// alpha is α from the coincidences of ascending values.
+func (m Measure) alpha(values []float64, counts [][]float64) float64 {
 	n, totals := 0.0, make([]float64, len(values))
 	for c, row := range counts {
 		for _, v := range row {
