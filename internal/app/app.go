@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/rung-dev/rung"
@@ -57,6 +58,9 @@ type Project struct {
 	budget  *model.Budget
 	log     *slog.Logger
 	vectors *vectors
+
+	mu        sync.Mutex
+	endpoints map[string]openai.Config // outside servers that were named on the command line
 }
 
 // Open loads and checks the task and its data, and opens the store. All faults of the files come at once.
@@ -162,7 +166,23 @@ func (p *Project) provider(name string) (model.Provider, error) {
 	case "anthropic":
 		return anthropic.New(anthropic.Config{})
 	}
+	p.mu.Lock()
+	config, outside := p.endpoints[name]
+	p.mu.Unlock()
+	if outside {
+		return openai.New(config)
+	}
 	return openai.New(openai.Config{Name: name})
+}
+
+// addEndpoint makes an outside server known as a provider.
+func (p *Project) addEndpoint(name string, config openai.Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.endpoints == nil {
+		p.endpoints = map[string]openai.Config{}
+	}
+	p.endpoints[name] = config
 }
 
 // Close ends the engine's servers and closes the store.

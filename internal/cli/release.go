@@ -197,43 +197,9 @@ func openShelfIn(ctx context.Context, dir string) (*shelf, error) {
 
 func (sh *shelf) Close() error { return sh.serving.Close() }
 
-// find looks a release up by task@version, task@alias, a task alone (its production), or a version or alias that only one task
-// has.
+// find looks a release up, as app.FindRelease does.
 func (sh *shelf) find(ctx context.Context, name string) (rung.ReleaseLine, error) {
-	task, version, full := strings.Cut(name, "@")
-	if !full {
-		task, version = "", name
-	}
-	lines, err := sh.serving.Releases(ctx, task)
-	if err != nil {
-		return rung.ReleaseLine{}, err
-	}
-	aliases, err := sh.serving.Aliases(ctx, task)
-	if err != nil {
-		return rung.ReleaseLine{}, err
-	}
-	var found []rung.ReleaseLine
-	for _, l := range lines {
-		if l.Version == version || !full && l.Task == name && pointsAt(aliases, l, rung.Production) || pointsAt(aliases, l, version) {
-			found = append(found, l)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return rung.ReleaseLine{}, &rung.Error{Code: rung.CodeNotFound, What: fmt.Sprintf("there is no release %q", name), Do: "see rung releases, and write TASK@VERSION"}
-	}
-	return rung.ReleaseLine{}, &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("%q is the name of %d releases", name, len(found)), Do: "write TASK@VERSION, such as " + found[0].Task + "@" + found[0].Version}
-}
-
-func pointsAt(aliases []rung.AliasMove, l rung.ReleaseLine, alias string) bool {
-	for _, a := range aliases {
-		if a.Task == l.Task && a.Alias == alias && a.Version == l.Version {
-			return true
-		}
-	}
-	return false
+	return app.FindRelease(ctx, sh.serving, name)
 }
 
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,18 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/grade"
 )
+
+// Answerer is what can be evaluated: a *Runner, or whatever else answers a task's inputs. A call that fails or an answer that cannot
+// be read is an Answer with a Problem; the error is for what must end the work (model.Fatal). It is safe for concurrent use.
+type Answerer interface {
+	Answer(ctx context.Context, input json.RawMessage) (rung.Answer, error)
+}
+
+// Sampler is an Answerer that gives several answers to one input, numbered from 0, Answer's being the first.
+type Sampler interface {
+	Answerer
+	Sample(ctx context.Context, input json.RawMessage, sample int) (rung.Answer, error)
+}
 
 // Evaluation says how to score one candidate on a set of examples.
 type Evaluation struct {
@@ -31,7 +44,7 @@ const keepBatch = 256
 
 // Evaluate answers and scores every example. A failed answer is a score of zero; the error is for what ends the work, and
 // then everything answered so far is in the store, so that the next run goes on from there.
-func Evaluate(ctx context.Context, r *Runner, examples []rung.Example, ev Evaluation) (*grade.Tally, time.Duration, error) {
+func Evaluate(ctx context.Context, r Answerer, examples []rung.Example, ev Evaluation) (*grade.Tally, time.Duration, error) {
 	start := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -53,7 +66,7 @@ func Evaluate(ctx context.Context, r *Runner, examples []rung.Example, ev Evalua
 
 type evaluation struct {
 	Evaluation
-	runner   *Runner
+	runner   Answerer
 	examples []rung.Example
 	tally    *grade.Tally
 	cancel   context.CancelCauseFunc

@@ -26,3 +26,9 @@ func (k *Kit) prompt(ctx context.Context, ref rung.ModelRef) (*Built, error) {
 		return b, nil
 	})
 }
+
+// Plain is the prompt rung with its full template and nothing chosen: how an outside endpoint is asked.
+func (k *Kit) Plain(ctx context.Context, ref rung.ModelRef) (*rung.Candidate, error) {
+	c, err := k.start(ctx, rung.Prompt, ref, fullTemplate)
+	return &c, err
+}

@@ -51,6 +51,13 @@ type Store interface {
 	// empty.
 	Modes(ctx context.Context, candidate, set rung.Digest) ([]rung.ModeLabel, error)
 
+	// PutEvaluation keeps e, in place of what was kept under its ID.
+	PutEvaluation(ctx context.Context, e Evaluation) error
+	// Evaluations gives the newest evaluations first, limit of them at most; 0 is all.
+	Evaluations(ctx context.Context, limit int) ([]Evaluation, error)
+	// Evaluation finds an evaluation by its ID, a prefix of it that only one has, or the word "latest".
+	Evaluation(ctx context.Context, id string) (Evaluation, error)
+
 	// PutStep keeps a value that lets a step that was finished be skipped when the work is taken up again.
 	PutStep(ctx context.Context, key string, value []byte) error
 	// Step finds such a value; false when there is none.
@@ -88,6 +95,16 @@ type Run struct {
 	Document json.RawMessage // rung.Document; may be empty while it runs
 	Started  time.Time
 	Ended    time.Time // zero while it runs
+}
+
+// Evaluation is one evaluation of a subject on a suite, outside a climb.
+type Evaluation struct {
+	ID       string
+	Task     string
+	Subject  rung.Digest
+	Suite    rung.Digest
+	Document json.RawMessage // rung.Evaluation
+	Started  time.Time
 }
 
 // Card names the scores of one candidate on one set of examples.

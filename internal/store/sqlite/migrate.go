@@ -23,7 +23,7 @@ type schema struct {
 }
 
 var (
-	climbs   = schema{"migrations", 3}
+	climbs   = schema{"migrations", 4}
 	gateways = schema{"gateway", 1}
 )
 

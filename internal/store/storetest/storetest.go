@@ -31,6 +31,7 @@ func Conform(t *testing.T, make func(t *testing.T) Opener) {
 		"freeze":           freeze,
 		"runs":             runs,
 		"scores":           scores,
+		"evaluations":      evaluations,
 		"scores in a loop": scoresInALoop,
 		"steps":            steps,
 		"modes":            modes,
