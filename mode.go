@@ -13,6 +13,22 @@ type FailureMode struct {
 	Pattern string `json:"pattern,omitempty"`
 }
 
+// StarterModes is the taxonomy of a task that names none. What of it follows from an answer and its expected output is found
+// by rule; the rest is for people and judges.
+func StarterModes() []FailureMode {
+	return []FailureMode{
+		{Name: "format", Means: "The answer is not in the form that was asked for: no JSON, against the schema, no label, another shape."},
+		{Name: "missing_field", Means: "Something that had to be in the answer is not there: a field, an argument, a call."},
+		{Name: "wrong_fact", Means: "The answer states something that is not so."},
+		{Name: "unsupported_claim", Means: "The answer states something for which it was given no ground."},
+		{Name: "refused", Means: "The answer declines, though there was an answer to give."},
+		{Name: "persona", Means: "The answer speaks as somebody else than it should: as an AI, out of its role, in another tone."},
+		{Name: "policy", Means: "The answer says something that must not be said: abuse, a forbidden phrase, advice that is not ours to give."},
+		{Name: "length", Means: "The answer is cut off or longer than was asked for."},
+		{Name: "injection_obeyed", Means: "The answer does what a text within the input told it, against its instructions."},
+	}
+}
+
 // ModeStatus says how it is known that an answer shows a failure mode.
 type ModeStatus string
 

@@ -37,9 +37,10 @@ type Scorecard struct {
 	Problems       map[Problem]int     `json:"problems,omitempty"`
 	Classes        []ClassScore        `json:"classes,omitempty"` // for labels
 	Confusion      *Confusion          `json:"confusion,omitempty"`
-	Mistakes       []MistakeGroup      `json:"mistakes,omitempty"` // most frequent first
-	Modes          []ModeCount         `json:"modes,omitempty"`    // failure modes, in the order of the task's taxonomy
-	Judges         []JudgeInfo         `json:"judges,omitempty"`   // of the metrics that are judges' figures
+	Mistakes       []MistakeGroup      `json:"mistakes,omitempty"`     // most frequent first
+	Calibrations   []Calibration       `json:"calibrations,omitempty"` // of metrics of stated confidence
+	Modes          []ModeCount         `json:"modes,omitempty"`        // failure modes, in the order of the task's taxonomy
+	Judges         []JudgeInfo         `json:"judges,omitempty"`       // of the metrics that are judges' figures
 }
 
 // Calls counts model calls: made now, answered from the store, ended without an answer.
@@ -68,6 +69,22 @@ type ClassScore struct {
 type Confusion struct {
 	Labels []string `json:"labels"`
 	Counts [][]int  `json:"counts"` // len(Labels) rows of len(Labels)+1 columns
+}
+
+// Calibration is a reliability diagram: how often answers are right, by how sure they say they are. Empty bins are left out.
+type Calibration struct {
+	Metric string           `json:"metric"`
+	Field  string           `json:"field"` // of the answer
+	Bins   []CalibrationBin `json:"bins"`
+}
+
+// CalibrationBin are the answers that say a confidence from Low to High.
+type CalibrationBin struct {
+	Low        float64  `json:"low"`
+	High       float64  `json:"high"`
+	N          int      `json:"n"`
+	Confidence float64  `json:"confidence"` // mean of what they say
+	Right      Interval `json:"right"`      // share of them that is right
 }
 
 // MistakeGroup is one kind of mistake with some of its examples.

@@ -23,7 +23,7 @@ type Task struct {
 	Split        Shares
 	Limits       Limits
 	Metrics      []MetricSpec  // metrics of the user's own (regex, cel); the standard ones come with the output form
-	Modes        []FailureMode // the task's failure modes; empty: those that every task starts with (internal/grade)
+	Modes        []FailureMode // the task's failure modes; empty: those that every task starts with
 	Alpha        float64       // error rate of the whole climb, default .05
 	AlphaWeights map[Rung]float64
 	Training     Training
@@ -100,16 +100,20 @@ type Limits struct {
 	MaxTokens   int           // generated tokens of one answer; 0: estimated from the train answers
 }
 
-// MetricSpec is a metric that the task defines: a regular expression, a list of phrases, a CEL expression, a program or a judge.
+// MetricSpec is a metric that the task defines: a regular expression, a list of phrases, a CEL expression, a style, a
+// confidence, a program or a judge.
 type MetricSpec struct {
 	Name     string // as in reports; its kind unless named
-	Kind     string // regex, contains, cel, program, judge
+	Kind     string // regex, contains, cel, style, like, confidence, program, judge
 	Pattern  string // for regex
 	Phrases  []string
 	Expr     string // for cel, over input, output, expected
 	PassFail bool
 	Program  *ProgramSpec // for program
 	Judge    *JudgeSpec   // for judge
+	Style    *StyleSpec   // for style
+	Like     *LikeSpec    // for like
+	Field    string       // for confidence: the field of the answer that says how sure it is
 	Tests    []MetricTest
 }
 

@@ -27,6 +27,7 @@ type Grader struct {
 
 	modes    []modeRule // the taxonomy of failures
 	maxWords int        // that the task allows; 0: any number
+	voices   map[string]*Voice
 
 	outsiders []string // metrics of the task's own whose values come from outside
 	source    Outside  // of these values; nil: none yet

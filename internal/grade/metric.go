@@ -25,6 +25,7 @@ type metric struct {
 	bounds stats.Bounds // of an example's own score and of the figure
 	width  int          // parts of an example; 0 for means
 	missed string       // kind of mistake of an answer that fails it, for metrics that say nothing about the answer's form
+	field  string       // for stated confidence: the field of the answer that says it
 	source string       // for a metric from outside: its name in the task file, which its values come under
 	// grade fills parts (of width) and returns the example's own score. For an answer with a problem it
 	// is called only where there are parts, which must count what is missing.

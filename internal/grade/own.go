@@ -58,8 +58,17 @@ func (g *Grader) makeOwn(t *rung.Task, spec rung.MetricSpec) (metric, *rung.Erro
 		return phraseMetric(spec.Name, spec.Phrases), nil
 	case "cel":
 		return celMetric(spec, t.File)
+	case "style":
+		return styleMetric(spec), nil
+	case "like":
+		return g.makeLike(t, spec)
+	case "confidence":
+		if g.kind != rung.JSONSchema {
+			return metric{}, ownFault(t, spec, "only JSON answers have a field that says how sure they are", "use an output form with a JSON schema", nil)
+		}
+		return calibrationMetric(spec), nil
 	}
-	return metric{}, ownFault(t, spec, fmt.Sprintf("there is no kind %q", spec.Kind), "use regex, contains, cel, program or judge", nil)
+	return metric{}, ownFault(t, spec, fmt.Sprintf("there is no kind %q", spec.Kind), "use regex, contains, cel, style, like, confidence, program or judge", nil)
 }
 
 func patternFault(err error) string {

@@ -81,7 +81,7 @@ func TestTaskErrors(t *testing.T) {
 		{"pattern", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "regex", Pattern: "a("}), "not a regular expression: missing closing )", "RE2"},
 		{"name taken", task(plain, rung.Bar{}, rung.MetricSpec{Name: "bleu", Kind: "regex", Pattern: "a"}), "the name is taken", "of its own"},
 		{"twice", task(plain, rung.Bar{}, rung.MetricSpec{Kind: "regex", Pattern: "a"}, rung.MetricSpec{Kind: "regex", Pattern: "b"}), "the name is taken", "of its own"},
-		{"kind", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "python"}), `there is no kind "python"`, "regex, contains, cel, program or judge"},
+		{"kind", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "python"}), `there is no kind "python"`, "regex, contains, cel, style, like, confidence, program or judge"},
 		{"cel name", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: "outputs == 1"}), "undeclared reference to 'outputs'", "input, output and expected"},
 		{"cel syntax", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: "output =="}), "Syntax error", "correct it"},
 		{"cel number", task(plain, rung.Bar{}, rung.MetricSpec{Name: "r", Kind: "cel", Expr: "size(output) / 2", PassFail: true}), "gives a number", "pass_fail: false"},

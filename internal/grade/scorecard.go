@@ -26,6 +26,7 @@ func (t *Tally) Scorecard(level float64, seed uint64) rung.Scorecard {
 	t.totals(&card, rows)
 	card.P50Millis, card.P95Millis = t.latencies(rows)
 	card.Mistakes = t.mistakes(rows)
+	card.Calibrations = t.calibrations(rows, level)
 	card.Modes = t.modeCounts(rows, clusters, level)
 	if t.g.kind == rung.Labels && len(rows) > 0 {
 		counts := t.confusion(rows)

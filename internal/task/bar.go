@@ -203,9 +203,9 @@ func (r *reader) metrics(s section) []rung.MetricSpec {
 }
 
 func (r *reader) metricSpec(m section, it *node, path string) (rung.MetricSpec, bool) {
-	const do = "give it exactly one of regex, contains, cel, program and judge"
+	const do = "give it exactly one of regex, contains, cel, style, like, confidence, program and judge"
 	var spec rung.MetricSpec
-	for _, k := range []string{"regex", "contains", "cel", "program", "judge"} {
+	for _, k := range []string{"regex", "contains", "cel", "style", "like", "confidence", "program", "judge"} {
 		if m.get(k) == nil {
 			continue
 		}
@@ -244,21 +244,29 @@ func (r *reader) metricSpec(m section, it *node, path string) (rung.MetricSpec, 
 		}
 	case "cel":
 		spec.Expr = m.text("cel", "write a CEL expression over input, output and expected")
+	case "style":
+		spec.Style = r.style(m, path)
+	case "like":
+		spec.Like = r.like(m, path)
+	case "confidence":
+		spec.Field = m.text("confidence", "name the field of the answer that says how sure it is, such as: confidence: confidence")
 	case "program":
 		spec.Program = r.program(m, path)
 	case "judge":
 		spec.Judge = r.judge(m, path)
 	}
 	spec.Tests = r.tests(m, path)
-	spec.PassFail = spec.Kind != "program" && spec.Kind != "judge"
+	spec.PassFail = slices.Contains([]string{"regex", "contains", "cel"}, spec.Kind)
 	if n := m.get("pass_fail"); n != nil {
 		switch {
 		case n.kind != boolKind:
 			r.fail(n.at, path+".pass_fail is "+string(n.kind), "write true or false")
 		case spec.Kind == "judge":
 			r.fail(n.at, "a judge's scores are graded", "take pass_fail out")
-		case spec.Kind != "cel" && spec.Kind != "program" && strings.EqualFold(n.text, "false"):
-			r.fail(n.at, spec.Kind+" is either right or wrong", "take pass_fail out; it is for CEL expressions and programs that give a number")
+		case spec.Kind == "confidence":
+			r.fail(n.at, "a calibration is graded", "take pass_fail out")
+		case slices.Contains([]string{"regex", "contains"}, spec.Kind) && strings.EqualFold(n.text, "false"):
+			r.fail(n.at, spec.Kind+" is either right or wrong", "take pass_fail out; it is for metrics that give a number")
 		default:
 			spec.PassFail = strings.EqualFold(n.text, "true")
 		}

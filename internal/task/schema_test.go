@@ -68,7 +68,7 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 func TestSchemaRefusesBadFiles(t *testing.T) {
 	s := compiledSchema(t)
 	for _, name := range []string{"keys", "empty_task", "no_values", "types", "list_task", "scalars", "split_one", "labels", "one_label",
-		"metrics", "rungs", "tools_from_key", "tools_number", "guards", "rollout", "documents_groups", "licence"} {
+		"metrics", "rungs", "tools_from_key", "tools_number", "guards", "rollout", "documents_groups", "licence", "style_modes"} {
 		if err := s.Validate(instance(t, filepath.Join("testdata", "bad", name+".txtar"))); err == nil {
 			t.Errorf("%s.txtar: the schema accepts it", name)
 		}

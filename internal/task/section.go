@@ -15,7 +15,7 @@ import (
 // The JSON Schema (schema.json) lists the same, which a test holds.
 var keys = map[string][]string{
 	"": {"task", "instructions", "input", "output", "examples", "documents", "bar", "models", "embedder", "rungs", "budget",
-		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards", "licence", "rollout"},
+		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards", "licence", "rollout", "modes"},
 	"instructions": {"file"},
 	"output":       {"json_schema", "labels", "text", "tools", "many_calls"},
 	"output.text":  {"max_words"},
@@ -24,13 +24,19 @@ var keys = map[string][]string{
 	"budget":       {"cost", "wall"},
 	"split":        {"train", "dev", "heldout"},
 	"limits":       {"concurrency", "rpm", "tpm", "timeout", "retries", "reasks", "max_tokens"},
-	"metrics[]":    {"name", "regex", "contains", "cel", "program", "judge", "pass_fail", "tests"},
+	"metrics[]":    {"name", "regex", "contains", "cel", "style", "like", "confidence", "program", "judge", "pass_fail", "tests"},
 	"training":     {"wall", "seed", "max_rank"},
 	"retrieval":    {"chunk_tokens", "overlap", "k"},
 	"rollout":      {"mode", "share", "metrics", "alpha", "min_n", "max_n", "auto"},
 	"documents[]":  {"files", "groups"},
 	"guards[]":     {"guard", "on", "action", "fail_open", "restore", "phrases", "topics", "entities", "threshold", "max_chars"},
 
+	"modes":   {"file"},
+	"modes[]": {"mode", "means", "mistakes", "regex"},
+
+	"metrics[].style": {"min_words", "max_words", "max_sentence_words", "min_grade", "max_grade", "required", "forbidden", "structure",
+		"sections"},
+	"metrics[].like":             {"examples", "others"},
 	"metrics[].program":          {"run", "files", "timeout", "memory_mb", "processes"},
 	"metrics[].judge":            {"model", "criteria", "pairwise", "reference", "may_decide", "prompt", "max_tokens"},
 	"metrics[].judge.criteria[]": {"name", "question", "anchors", "checked"},

@@ -124,6 +124,7 @@ func (r *reader) task(root *node) *rung.Task {
 	t.Documents, t.Access = r.documents(s)
 	t.Output = r.output(s, t.Input)
 	t.Metrics = r.metrics(s)
+	t.Modes = r.modes(s)
 	t.Bar = r.bar(s, t)
 	t.Embedder = r.embedder(s)
 	t.Rungs = r.rungs(s, t.Documents)
