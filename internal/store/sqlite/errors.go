@@ -25,6 +25,11 @@ func (s *file) failed(err error) error {
 	return &rung.Error{Code: rung.CodeStore, Place: s.path, What: what, Do: do, Err: err}
 }
 
+func isBusy(err error) bool {
+	var sq *sqlite.Error
+	return errors.As(err, &sq) && sq.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 func describe(err error) (what, do string) {
 	var sq *sqlite.Error
 	if !errors.As(err, &sq) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -68,7 +69,7 @@ func openPath(ctx context.Context, path string, to schema, busy int, pragmas ...
 		return nil, s.failed(err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := s.migrate(ctx, to); err != nil {
+	if err := s.migrate(ctx, to, time.Duration(busy)*time.Millisecond); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
 	s.read, err = sql.Open("sqlite", dsn(path, busy, "query_only(1)", "cache_size(-"+itoa(readerCache)+")"))

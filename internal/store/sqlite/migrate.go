@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -24,17 +26,32 @@ type schema struct {
 
 var (
 	climbs   = schema{"migrations", 4}
-	gateways = schema{"gateway", 1}
+	gateways = schema{"gateway", 2}
 )
 
 // migrate brings the schema up to date. Two processes may do it at once: each migration is a transaction, the one that comes
-// second fails on it, looks again and finds it done.
-func (s *file) migrate(ctx context.Context, to schema) error {
+// second fails on it, looks again and finds it done. While a file turns to its write-ahead log, or the last one closes it, SQLite
+// says that it is busy without waiting for as long as it was told to, so the waiting is done here.
+func (s *file) migrate(ctx context.Context, to schema, busy time.Duration) error {
+	for deadline := time.Now().Add(busy); ; {
+		err := s.migrateNow(ctx, to)
+		if !isBusy(err) || time.Now().After(deadline) {
+			return s.failed(err)
+		}
+		select {
+		case <-ctx.Done():
+			return s.failed(ctx.Err())
+		case <-time.After(time.Duration(1+rand.IntN(20)) * time.Millisecond):
+		}
+	}
+}
+
+func (s *file) migrateNow(ctx context.Context, to schema) error {
 	var err error
 	for range 5 {
 		var have int64
 		if have, err = s.version(ctx); err != nil {
-			return s.failed(err)
+			return err
 		}
 		if have == to.version {
 			return nil
@@ -48,7 +65,7 @@ func (s *file) migrate(ctx context.Context, to schema) error {
 			return nil
 		}
 	}
-	return s.failed(err)
+	return err
 }
 
 // version reads the schema's version without goose, which would look at every migration each time a store is opened.
