@@ -25,6 +25,8 @@ var rooms = map[string][]string{
 	"internal/model":   {"rung"},
 	"internal/store":   {"rung"},
 	"internal/venv":    {"rung"},
+	"internal/ifeval":  {"rung"},
+	"internal/attack":  {"rung", "internal/form", "internal/guard", "internal/model", "internal/recipe", "internal/stats"},
 
 	"internal/data":            {"rung", "internal/form"},
 	"internal/grade":           {"rung", "internal/form", "internal/guard", "internal/guard/linear", "internal/stats"},
@@ -41,6 +43,11 @@ var rooms = map[string][]string{
 
 	"internal/recipe": {"rung", "internal/extract", "internal/form", "internal/grade", "internal/model", "internal/retrieve", "internal/tune"},
 	"internal/climb":  {"rung", "internal/recipe", "internal/stats"},
+	"internal/rating": {"rung", "internal/stats", "internal/store"},
+	"internal/web":    {"rung", "internal/rating"},
+
+	"internal/judge":   {"rung", "internal/model", "internal/stats"},
+	"internal/program": {"rung"},
 
 	"internal/guard":                       {"rung", "internal/form", "internal/guard/linear"},
 	"internal/guard/linear":                {},
@@ -56,11 +63,12 @@ var rooms = map[string][]string{
 	"internal/report":            {"rung", "internal/stats"},
 	"internal/report/reporttest": {"rung", "internal/model", "internal/report", "internal/stats", "internal/store"},
 
-	"internal/app": {"rung", "internal/climb", "internal/data", "internal/engine", "internal/extract", "internal/form", "internal/gateway",
-		"internal/grade", "internal/guard", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/recipe",
+	"internal/app": {"rung", "internal/attack", "internal/ifeval", "internal/climb", "internal/data", "internal/engine", "internal/extract", "internal/form", "internal/gateway",
+		"internal/grade", "internal/guard", "internal/judge", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/program",
+		"internal/recipe",
 		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/store", "internal/store/postgres",
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
-	"internal/cli": {"rung", "internal/app", "internal/data", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard",
+	"internal/cli": {"rung", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/data", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard",
 		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/registry", "internal/report", "internal/rollout",
 		"internal/stats", "internal/store",
 		"internal/store/sqlite", "internal/task", "internal/trace", "internal/tune", "internal/venv"},
