@@ -42,7 +42,7 @@ var rooms = map[string][]string{
 	"internal/tune":            {"rung", "internal/venv", "python"},
 
 	"internal/recipe": {"rung", "internal/extract", "internal/form", "internal/grade", "internal/model", "internal/retrieve", "internal/tune"},
-	"internal/climb":  {"rung", "internal/recipe", "internal/stats"},
+	"internal/climb":  {"rung", "internal/grade", "internal/recipe", "internal/stats"},
 	"internal/rating": {"rung", "internal/stats", "internal/store"},
 	"internal/web":    {"rung", "internal/rating"},
 

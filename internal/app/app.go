@@ -58,6 +58,7 @@ type Project struct {
 	budget  *model.Budget
 	log     *slog.Logger
 	vectors *vectors
+	outside *outside
 
 	mu        sync.Mutex
 	endpoints map[string]openai.Config // outside servers that were named on the command line
@@ -156,6 +157,8 @@ func (p *Project) openModels() error {
 		Store: p.Store, Provider: p.provider, Limits: p.Task.Limits, Prices: prices, Budget: p.budget, Fresh: p.opt.Fresh,
 	})
 	p.vectors = &vectors{store: p.Store, door: p.Door}
+	p.outside = newOutside(p)
+	p.Grader.Connect(p.outside)
 	return p.Door.Check(p.Task.Models...)
 }
 
@@ -188,6 +191,9 @@ func (p *Project) addEndpoint(name string, config openai.Config) {
 // Close ends the engine's servers and closes the store.
 func (p *Project) Close() error {
 	var errs []error
+	if p.outside != nil {
+		errs = append(errs, p.outside.Close())
+	}
 	if p.Engine != nil {
 		errs = append(errs, p.Engine.Close())
 	}

@@ -17,7 +17,7 @@ const defaultEmbedder rung.ModelRef = "local/minilm"
 // kit puts together what the rungs are built with.
 func (p *Project) kit() *recipe.Kit {
 	k := &recipe.Kit{
-		Task: p.Task, Building: p.Data.Building, Form: p.Form, Grader: p.Grader,
+		Task: p.Task, Building: p.Data.Building, Form: p.Form, Grader: p.Grader.Deciding(),
 		Door: p.Door, Can: p.can, Store: p.Store, Dir: p.Dir, Documents: p.documents,
 		Embedder: p.Task.Embedder, Log: p.log,
 	}

@@ -244,15 +244,22 @@ func quoted(b []byte) string {
 	return fmt.Sprintf("%q", b)
 }
 
-// Close ends the program's processes. Nothing may be asked afterwards.
+// Close ends the program's processes and removes their home.
 func (p *Program) Close() error {
 	for range cap(p.slots) {
 		if proc := <-p.slots; proc != nil {
 			proc.end()
 		}
 	}
-	if p.home == "" {
+	p.mu.Lock()
+	home := p.home
+	p.home = ""
+	p.mu.Unlock()
+	for range cap(p.slots) {
+		p.slots <- nil
+	}
+	if home == "" {
 		return nil
 	}
-	return os.RemoveAll(p.home)
+	return os.RemoveAll(home)
 }

@@ -1,0 +1,260 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/stats"
+)
+
+// Bias is one way in which a judge leans, measured. A bias is found when its interval leaves out what an even judge would have.
+type Bias struct {
+	Name   string        `json:"name"` // level, position, order, length, self
+	Figure rung.Interval `json:"figure"`
+	Even   float64       `json:"even"` // what a judge without this bias has
+	Judge  *float64      `json:"judge,omitempty"`
+	People *float64      `json:"people,omitempty"` // the same of people, where it is the difference that counts
+	Found  bool          `json:"found"`
+	Says   string        `json:"says"`
+	// Missing says why it cannot be measured; there is no figure then.
+	Missing string `json:"missing,omitempty"`
+}
+
+// biases measures what the observations allow.
+func biases(obs []Observation, s Settings) []Bias {
+	rated := keep(obs, (*Observation).Rated)
+	out := []Bias{level(rated, s)}
+	if s.Pairwise {
+		out = append(out, orders(obs, s)...)
+	}
+	return append(out, length(rated, s), self(rated, s))
+}
+
+const tooFew = 10
+
+func missing(name, why string) Bias {
+	return Bias{Name: name, Missing: why, Says: "Its " + name + " bias is not known: " + why + "."}
+}
+
+// found fills in whether the interval leaves out the even value, and what that means.
+func (b Bias) found(more, less, none string) Bias {
+	switch {
+	case b.Figure.Low > b.Even:
+		b.Found, b.Says = true, more
+	case b.Figure.High < b.Even:
+		b.Found, b.Says = true, less
+	default:
+		b.Says = none
+	}
+	return b
+}
+
+// level is the mean difference to people on the same answers.
+func level(rated []Observation, s Settings) Bias {
+	if len(rated) < tooFew {
+		return missing("level", fmt.Sprintf("people rated %d answers", len(rated)))
+	}
+	e := stats.MeanDifference(humans(rated), verdicts(rated), clusters(rated), s.options())
+	b := Bias{Name: "level", Figure: rung.Interval(e.Interval), Judge: ptr(mean(verdicts(rated))), People: ptr(mean(humans(rated)))}
+	shown := plain(b.Figure)
+	if s.Pairwise {
+		return b.found("It favours the first answer of a pair by "+shown+" more than people do.", "It favours the second answer of a pair by "+shown+" more than people do.",
+			"It favours neither the first nor the second answer of a pair, as far as these show: "+shown+".")
+	}
+	return b.found("It scores higher than people by "+shown+" on a scale of 0 to 1: it is too kind.",
+		"It scores lower than people by "+shown+" on a scale of 0 to 1: it is too harsh.", "Its scores lie neither above nor below people's, as far as these show: "+shown+".")
+}
+
+// orders are what asking in both orders shows: how often the answer that was shown first won, and how often the order decided.
+func orders(obs []Observation, s Settings) []Bias {
+	both := keep(obs, func(o *Observation) bool { return o.First != nil && o.Second != nil })
+	if len(both) < tooFew {
+		return []Bias{missing("position", fmt.Sprintf("%d pairs were asked in both orders", len(both)))}
+	}
+	first := column(both, func(o *Observation) float64 { return (*o.First + 1 - *o.Second) / 2 })
+	e := stats.Mean(first, clusters(both), s.options())
+	b := Bias{Name: "position", Figure: rung.Interval(e.Interval), Even: .5}
+	b = b.found(fmt.Sprintf("The answer that is shown first wins %s of the time: it is biased by position.", percent(b.Figure)),
+		fmt.Sprintf("The answer that is shown first wins %s of the time: it is biased by position, for the last.", percent(b.Figure)),
+		fmt.Sprintf("No bias by position is shown: the answer that is shown first wins %s of the time.", percent(b.Figure)))
+	o := s.options()
+	o.PassFail = true
+	changed := stats.Mean(column(both, func(o *Observation) float64 {
+		if *o.First != *o.Second {
+			return 1
+		}
+		return 0
+	}), clusters(both), o)
+	turn := Bias{Name: "order", Figure: rung.Interval(changed.Interval)}
+	turn.Found = turn.Figure.Value > .2
+	turn.Says = fmt.Sprintf("The verdict changes with the order of the answers in %s of the pairs.", percent(turn.Figure))
+	return []Bias{b, turn}
+}
+
+// length is how the judge leans to long answers beyond what people do: for pairs, how much more often it prefers the longer one; for
+// scores, by how much judge − people grows when the answer is twice as long.
+func length(rated []Observation, s Settings) Bias {
+	if !s.Pairwise {
+		return slope(rated, s)
+	}
+	uneven := keep(rated, func(o *Observation) bool { return o.Length != 0 })
+	if len(uneven) < tooFew {
+		return missing("length", fmt.Sprintf("%d rated pairs have answers of different length", len(uneven)))
+	}
+	toLonger := func(of func(*Observation) float64) []float64 {
+		return column(uneven, func(o *Observation) float64 {
+			if o.Length > 0 {
+				return of(o)
+			}
+			return 1 - of(o)
+		})
+	}
+	judge, people := toLonger(judgeOf), toLonger((*Observation).Human)
+	e := stats.MeanDifference(people, judge, clusters(uneven), s.options())
+	b := Bias{Name: "length", Figure: rung.Interval(e.Interval), Judge: ptr(mean(judge)), People: ptr(mean(people))}
+	shares := fmt.Sprintf("it prefers the longer answer %.0f %% of the time, people %.0f %%: a difference of %s", 100**b.Judge, 100**b.People, plain(b.Figure))
+	return b.found("It is biased by length: "+shares+".", "It is biased by length, against long answers: "+shares+".", "No bias by length is shown: "+shares+".")
+}
+
+// judgeOf is the judge's value; a pair without a verdict favours neither.
+func judgeOf(o *Observation) float64 {
+	if o.Failed != "" {
+		return .5
+	}
+	return o.Judge
+}
+
+// slope is the slope of judge − people over log2 of the length.
+func slope(rated []Observation, s Settings) Bias {
+	if len(rated) < tooFew {
+		return missing("length", fmt.Sprintf("people rated %d answers", len(rated)))
+	}
+	parts := make([][]float64, len(rated))
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range rated {
+		x, y := rated[i].Length, rated[i].Judge-rated[i].Human()
+		low, high = min(low, x), max(high, x)
+		parts[i] = []float64{x, y, x * y, x * x}
+	}
+	if high-low < .5 {
+		return missing("length", "the rated answers are of about the same length")
+	}
+	o := s.options()
+	o.Bounds = stats.Unbounded
+	e := stats.Figure(parts, clusters(rated), leastSquares, o)
+	b := Bias{Name: "length", Figure: rung.Interval(e.Interval)}
+	shown := plain(b.Figure)
+	return b.found("It is biased by length: an answer twice as long gains "+shown+" with it over what people give.",
+		"It is biased by length, against long answers: an answer twice as long changes by "+shown+" with it against what people give.",
+		"No bias by length is shown: an answer twice as long changes by "+shown+" with it against what people give.")
+}
+
+// leastSquares is the slope of y over x from the sums of x, y, xy and x².
+func leastSquares(sum []float64, n float64) float64 {
+	d := n*sum[3] - sum[0]*sum[0]
+	if d <= 1e-12*n*sum[3] {
+		return 0
+	}
+	return (n*sum[2] - sum[0]*sum[1]) / d
+}
+
+// pearson is r from the sums of x, y, xy, x² and y².
+func pearson(sum []float64, n float64) float64 {
+	vx, vy := n*sum[3]-sum[0]*sum[0], n*sum[4]-sum[1]*sum[1]
+	if vx <= 1e-12*n*sum[3] || vy <= 1e-12*n*sum[4] {
+		return 0
+	}
+	return max(-1, min(1, (n*sum[2]-sum[0]*sum[1])/math.Sqrt(vx*vy)))
+}
+
+// self is how much the judge favours answers of its own model beyond what people do.
+func self(rated []Observation, s Settings) Bias {
+	known := keep(rated, func(o *Observation) bool { return o.Own != 0 })
+	own := keep(known, func(o *Observation) bool { return o.Own > 0 })
+	if !s.Pairwise && (len(own) < tooFew || len(known)-len(own) < tooFew) {
+		return missing("self", fmt.Sprintf("%d rated answers are of its own model and %d of others", len(own), len(known)-len(own)))
+	}
+	if s.Pairwise && len(known) < tooFew {
+		return missing("self", fmt.Sprintf("%d rated pairs have one answer of its own model", len(known)))
+	}
+	var e stats.Estimate
+	o := s.options()
+	if s.Pairwise {
+		favour := func(of func(*Observation) float64) []float64 {
+			return column(known, func(o *Observation) float64 {
+				if o.Own > 0 {
+					return of(o)
+				}
+				return 1 - of(o)
+			})
+		}
+		e = stats.MeanDifference(favour((*Observation).Human), favour(judgeOf), clusters(known), o)
+	} else {
+		o.Bounds = stats.Bounds{Low: -2, High: 2}
+		e = stats.Figure(ownParts(known), clusters(known), apart, o)
+	}
+	b := Bias{Name: "self", Figure: rung.Interval(e.Interval)}
+	shown := plain(b.Figure)
+	return b.found("It favours answers of its own model by "+shown+" more than people do.", "It is harder on answers of its own model than people are, by "+shown+".",
+		"No preference for its own model is shown: "+shown+".")
+}
+
+// ownParts are, for each answer, whether it is the judge's own, judge − people of it, and the same of others'.
+func ownParts(known []Observation) [][]float64 {
+	parts := make([][]float64, len(known))
+	for i := range known {
+		d := known[i].Judge - known[i].Human()
+		if known[i].Own > 0 {
+			parts[i] = []float64{1, d, 0, 0}
+		} else {
+			parts[i] = []float64{0, 0, 1, d}
+		}
+	}
+	return parts
+}
+
+// apart is the difference of the two means; 0 where a resample has only one of the two.
+func apart(sum []float64, _ float64) float64 {
+	if sum[0] == 0 || sum[2] == 0 {
+		return 0
+	}
+	return sum[1]/sum[0] - sum[3]/sum[2]
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(max(len(values), 1))
+}
+
+func ptr(v float64) *float64 { return &v }
+
+// plain shows an interval with its n and level. The method stands in the document.
+func plain(iv rung.Interval) string {
+	return fmt.Sprintf("%s [%s, %s] (%s %% interval, n=%d)", signed(iv.Value), signed(iv.Low), signed(iv.High), num(100*iv.Level), iv.N)
+}
+
+func percent(iv rung.Interval) string {
+	return fmt.Sprintf("%.0f %% [%.0f–%.0f] (%s %% interval, n=%d)", 100*iv.Value, 100*iv.Low, 100*iv.High, num(100*iv.Level), iv.N)
+}
+
+// num shows a figure with three decimals at most, and no leading zero.
+func num(x float64) string {
+	s := strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", x), "0"), ".")
+	if s == "0" || s == "-0" {
+		return "0"
+	}
+	s = strings.Replace(s, "-", "−", 1)
+	return strings.Replace(strings.TrimPrefix(s, "0"), "−0.", "−.", 1)
+}
+
+func signed(x float64) string {
+	if s := num(x); s == "0" || x < 0 {
+		return s
+	}
+	return "+" + num(x)
+}
