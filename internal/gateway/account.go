@@ -13,7 +13,7 @@ import (
 	"github.com/rung-dev/rung/internal/store"
 )
 
-// spendEvery is how often what keys have spent is written, and read back for all gateways together.
+// spendEvery is how often what keys have spent is written.
 const spendEvery = time.Second
 
 // account is a key with what it has used. Rates are counted by each gateway on its own, budgets over all of them.
@@ -22,15 +22,6 @@ type account struct {
 	requests *bucket // nil: no limit
 	tokens   *bucket
 	*ledger
-}
-
-// ledger is what a key has spent. All accounts of one key share it: a request that began before the keys were read again spends
-// on the account that it has, and that must count as well.
-type ledger struct {
-	mu      sync.Mutex
-	month   string
-	total   float64 // USD this month over all gateways, as the store last said
-	pending float64 // USD not written yet
 }
 
 // bucket holds a minute's worth of a rate. It may go below zero: what was used is known after the answer only.
@@ -79,18 +70,19 @@ func (b *bucket) correct(n float64) {
 
 // accounts keeps the accounts over changes of the keys.
 type accounts struct {
-	store store.Serving
-	log   *slog.Logger
-	mu    sync.Mutex
-	byID  map[string]*account
+	store  store.Serving
+	holder string // this gateway, among those that set aside parts of budgets
+	log    *slog.Logger
+	mu     sync.Mutex
+	byID   map[string]*account
 }
 
 func newAccounts(st store.Serving, log *slog.Logger) *accounts {
-	return &accounts{store: st, log: log, byID: map[string]*account{}}
+	return &accounts{store: st, holder: newTraceID(), log: log, byID: map[string]*account{}}
 }
 
 // renew takes the keys as the store has them. A key whose limits are as they were keeps its buckets.
-func (s *accounts) renew(ctx context.Context, keys []rung.APIKey) (map[[sha256.Size]byte]*account, error) {
+func (s *accounts) renew(keys []rung.APIKey) map[[sha256.Size]byte]*account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make(map[[sha256.Size]byte]*account, len(keys))
@@ -100,58 +92,60 @@ func (s *accounts) renew(ctx context.Context, keys []rung.APIKey) (map[[sha256.S
 		if len(k.Hash) != sha256.Size || a.ended(now) {
 			continue
 		}
-		if err := s.inherit(ctx, a, monthOf(now)); err != nil {
-			return nil, err
-		}
+		s.inherit(a)
 		s.byID[k.ID] = a
 		out[[sha256.Size]byte(k.Hash)] = a
 	}
-	return out, nil
+	return out
 }
 
-func (s *accounts) inherit(ctx context.Context, a *account, month string) error {
-	old := s.byID[a.key.ID]
-	if old == nil {
-		total, err := s.store.Spend(ctx, a.key.ID, month, 0)
-		a.ledger = &ledger{month: month, total: total}
-		return err
+func (s *accounts) inherit(a *account) {
+	if old := s.byID[a.key.ID]; old != nil {
+		a.ledger = old.ledger
+		if old.key.RPM == a.key.RPM {
+			a.requests = old.requests
+		}
+		if old.key.TPM == a.key.TPM {
+			a.tokens = old.tokens
+		}
+	} else {
+		a.ledger = &ledger{key: a.key.ID, store: s.store, holder: s.holder}
 	}
-	a.ledger = old.ledger
-	if old.key.RPM == a.key.RPM {
-		a.requests = old.requests
-	}
-	if old.key.TPM == a.key.TPM {
-		a.tokens = old.tokens
-	}
-	return nil
+	a.ledger.limitTo(a.key.BudgetUSD)
 }
 
 func monthOf(t time.Time) string { return t.UTC().Format("2006-01") }
 
-// admit lets a request of about so many tokens in, or says why not.
-func (a *account) admit(tokens float64, now time.Time) error {
+// admit lets a request for an answer in as far as its number and the budget say, before anything of it is read.
+func (a *account) admit(now time.Time) error {
+	if a == nil {
+		return nil
+	}
+	if err := a.admitRequest(now); err != nil {
+		return err
+	}
+	return a.usedUp(now)
+}
+
+// admitRequest lets a request in that costs nothing.
+func (a *account) admitRequest(now time.Time) error {
 	if a == nil {
 		return nil
 	}
 	if wait, ok := a.requests.take(1, now); !ok {
 		return limited(fmt.Sprintf("the key is limited to %g requests per minute", a.key.RPM), wait)
 	}
+	return nil
+}
+
+// admitTokens lets a request of about so many tokens in.
+func (a *account) admitTokens(tokens float64, now time.Time) error {
+	if a == nil {
+		return nil
+	}
 	if wait, ok := a.tokens.take(tokens, now); !ok {
 		a.requests.correct(-1)
 		return limited(fmt.Sprintf("the key is limited to %g tokens per minute", a.key.TPM), wait)
-	}
-	if a.key.BudgetUSD <= 0 {
-		return nil
-	}
-	a.mu.Lock()
-	spent := a.total + a.pending
-	if a.month != monthOf(now) {
-		spent = 0
-	}
-	a.mu.Unlock()
-	if spent >= a.key.BudgetUSD {
-		a.tokens.correct(-tokens)
-		return &known{final: true, err: &rung.Error{Code: rung.CodeLimited, What: fmt.Sprintf("the key's budget of %g USD for this month is used up", a.key.BudgetUSD), Do: "raise it, or wait for the next month"}}
 	}
 	return nil
 }
@@ -160,22 +154,16 @@ func limited(what string, wait time.Duration) error {
 	return &known{after: wait, err: &rung.Error{Code: rung.CodeLimited, What: what, Do: fmt.Sprintf("wait %s", wait)}}
 }
 
-// used counts what a request took: estimated tokens are replaced by the real ones.
-func (a *account) used(estimated float64, u rung.Usage, usd float64) {
-	if a == nil {
-		return
+// used replaces estimated tokens by the real ones.
+func (a *account) used(estimated float64, u rung.Usage) {
+	if a != nil {
+		a.tokens.correct(float64(u.In+u.Out) - estimated)
 	}
-	a.tokens.correct(float64(u.In+u.Out) - estimated)
-	if usd <= 0 {
-		return
-	}
-	a.mu.Lock()
-	a.pending += usd
-	a.mu.Unlock()
 }
 
-// settle writes what was spent and learns what all gateways spent. What cannot be written is tried again.
-func (s *accounts) settle(ctx context.Context) {
+// settle writes what was spent and learns what all gateways spent. What cannot be written is tried again. At the end, what is set
+// aside for requests to come is given back.
+func (s *accounts) settle(ctx context.Context, end bool) {
 	s.mu.Lock()
 	all := make([]*account, 0, len(s.byID))
 	for _, a := range s.byID {
@@ -183,34 +171,9 @@ func (s *accounts) settle(ctx context.Context) {
 	}
 	s.mu.Unlock()
 	for _, a := range all {
-		if err := s.settleOne(ctx, a); err != nil {
+		if err := a.settle(ctx, end); err != nil {
 			s.log.Warn("what keys have spent cannot be written yet", "error", err)
 			return
 		}
 	}
-}
-
-func (s *accounts) settleOne(ctx context.Context, a *account) error {
-	now := monthOf(time.Now())
-	a.mu.Lock()
-	month, pending := a.month, a.pending
-	idle := pending == 0 && (a.key.BudgetUSD <= 0 || month == now && a.total == 0)
-	a.pending = 0
-	a.mu.Unlock()
-	if idle && month == now {
-		return nil
-	}
-	total, err := s.store.Spend(ctx, a.key.ID, month, pending)
-	if err == nil && month != now {
-		total, err = s.store.Spend(ctx, a.key.ID, now, 0)
-		pending = 0
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err != nil {
-		a.pending += pending
-		return err
-	}
-	a.month, a.total = now, total
-	return nil
 }

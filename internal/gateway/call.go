@@ -28,6 +28,7 @@ type call struct {
 	start   time.Time
 	trace   *rung.Trace
 	account *account
+	bill    bill
 	groups  []string
 	body    []byte
 	env     envelope
@@ -77,6 +78,9 @@ func (c *call) run() error {
 	if err := c.authorise(ScopeServe); err != nil {
 		return err
 	}
+	if err := c.account.admit(c.start); err != nil {
+		return err
+	}
 	if err := c.read(); err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func (c *call) run() error {
 	}
 	c.trace.Model, c.trace.Stream = strings.Clone(c.env.model), c.env.stream
 	c.estimate = float64(len(c.body)) / 4
-	if err := c.account.admit(c.estimate, c.start); err != nil {
+	if err := c.account.admitTokens(c.estimate, c.start); err != nil {
 		c.estimate = 0
 		return err
 	}
@@ -104,7 +108,7 @@ func (c *call) authorise(scope string) error {
 		return err
 	}
 	if c.account != nil {
-		c.trace.Key = c.account.key.ID
+		c.trace.Key, c.bill.account = c.account.key.ID, c.account
 	}
 	if err := c.account.may(scope); err != nil {
 		return err
@@ -260,8 +264,8 @@ func (c *call) end() {
 		}
 	}
 	c.trace.Latency = time.Since(c.start)
-	if c.estimate > 0 || c.trace.CostUSD > 0 {
-		c.account.used(c.estimate, c.trace.Usage, c.trace.CostUSD)
+	if c.estimate > 0 {
+		c.account.used(c.estimate, c.trace.Usage)
 	}
 	if c.then != nil {
 		c.then()

@@ -38,13 +38,13 @@ func (c *call) takeFeedback() (id string, err error) {
 	if err := c.authorise(ScopeFeedback); err != nil {
 		return "", err
 	}
+	if err := c.account.admitRequest(c.start); err != nil {
+		return "", err
+	}
 	cfg := *c.cfg
 	cfg.Limits.Body = min(cfg.Limits.Body, maxFeedback)
 	c.cfg = &cfg
 	if err := c.read(); err != nil {
-		return "", err
-	}
-	if err := c.account.admit(0, c.start); err != nil {
 		return "", err
 	}
 	f, err := readFeedback(c.body)

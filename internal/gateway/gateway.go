@@ -146,7 +146,7 @@ func (g *Gateway) Run(ctx context.Context) {
 		case <-poll.C:
 			g.follow(ctx)
 		case <-spend.C:
-			g.accounts.settle(ctx)
+			g.accounts.settle(ctx, false)
 		case <-ctx.Done():
 			g.finish(context.WithoutCancel(ctx))
 			return
@@ -160,7 +160,7 @@ const finishTimeout = 10 * time.Second
 // finish cuts off shadows. What keys have spent is written before they are waited for, and again for what those had spent.
 func (g *Gateway) finish(ctx context.Context) {
 	g.end()
-	g.settle(ctx)
+	g.settle(ctx, false)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -171,13 +171,13 @@ func (g *Gateway) finish(ctx context.Context) {
 	case <-time.After(finishTimeout):
 		g.log.Warn("shadows did not end though they were cut off; the gateway does not wait for them")
 	}
-	g.settle(ctx)
+	g.settle(ctx, true)
 }
 
-func (g *Gateway) settle(ctx context.Context) {
+func (g *Gateway) settle(ctx context.Context, end bool) {
 	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
-	g.accounts.settle(ctx)
+	g.accounts.settle(ctx, end)
 }
 
 // InFlight is how many requests are worked on, Queued how many wait.

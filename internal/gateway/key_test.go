@@ -128,7 +128,7 @@ func TestRatesAndBudgets(t *testing.T) {
 		keys["budget"] = r.key(rung.APIKey{ID: "3", Name: "budget", BudgetUSD: .0055}) // a call costs .002
 	}})
 	ask := func(key string) reply {
-		return r.post("/v1/chat/completions", chat("openai/m", "hi"), "Authorization", "Bearer "+keys[key])
+		return r.post("/v1/chat/completions", chat("openai/m", "hi", `"max_tokens":500`), "Authorization", "Bearer "+keys[key])
 	}
 	for key, good := range map[string]int{"rpm": 3, "tpm": 2, "budget": 3} {
 		for i := range good + 2 {

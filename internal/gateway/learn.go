@@ -9,6 +9,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/guard"
+	"github.com/rung-dev/rung/internal/model"
 	"github.com/rung-dev/rung/internal/rollout"
 )
 
@@ -75,7 +76,7 @@ func (j *job) shadow() {
 	j.g.wait.Go(func() {
 		defer func() { <-j.g.shadows }()
 		var cancel context.CancelFunc
-		s.ctx, cancel = context.WithTimeout(ctx, limit)
+		s.ctx, cancel = context.WithTimeout(model.WithPurse(ctx, &s.bill), limit)
 		defer cancel()
 		defer context.AfterFunc(j.g.ending, cancel)()
 		s.answerShadow(given, main)

@@ -84,9 +84,11 @@ func (c *call) pass(provider, name string) error {
 	if target == nil {
 		return bad("%s does not speak this API", provider)
 	}
-	if err := c.payable(up, name); err != nil {
+	pay, err := c.reserve(up, name)
+	if err != nil {
 		return err
 	}
+	defer pay()
 	c.upstream = true
 	defer c.within(c.cfg.Limits.Request)()
 	resp, err := c.g.transport.RoundTrip(c.outgoing(up, target, name))
@@ -129,13 +131,42 @@ func (c *call) foreground() error {
 	return err
 }
 
-// payable refuses a key with a budget a model whose price nobody knows: it would count as free, and the budget would bound nothing.
-func (c *call) payable(up *upstream, name string) error {
-	if c.account == nil || c.account.key.BudgetUSD <= 0 || up.Prices != nil && !up.Prices(name).Unknown {
-		return nil
+// reserve sets aside what the request may cost; pay puts in its place what it has cost.
+func (c *call) reserve(up *upstream, name string) (pay func(), err error) {
+	price := model.Price{Unknown: true}
+	if up.Prices != nil {
+		price = up.Prices(name)
 	}
-	return &known{final: true, err: &rung.Error{Code: rung.CodeDenied, What: "the key has a budget, and the price of " + clipName(c.env.model) + " is not known here",
-		Do: "ask for another model, or have its price put into the file of rung serve --prices"}}
+	usd := 0.0
+	if c.account != nil && c.account.key.BudgetUSD > 0 {
+		usd = price.UpTo(len(c.body), c.maxTokens(), 0)
+	}
+	if err := c.bill.Reserve(c.ctx, c.trace.Upstream, price, usd); err != nil {
+		return nil, err
+	}
+	return func() { c.bill.Settle(usd, c.trace.CostUSD) }, nil
+}
+
+// maxTokens is how long the answers may be together that a request asks for: 0 where it does not say, -1 where they have no tokens.
+// Names are compared without regard to case and the largest counts, as nobody knows which a provider takes.
+func (c *call) maxTokens() int {
+	if c.api == embeddingsAPI {
+		return -1
+	}
+	most, answers := int64(0), int64(1)
+	gjson.Parse(view(c.body)).ForEach(func(key, v gjson.Result) bool {
+		switch strings.ToLower(key.Str) {
+		case "max_tokens", "max_completion_tokens", "max_output_tokens":
+			most = max(most, min(v.Int(), 1<<31))
+		case "n":
+			answers = max(answers, min(v.Int(), 1<<16))
+		}
+		return true
+	})
+	if most == 0 && answers > 1 {
+		most = model.UnboundedAnswer
+	}
+	return int(most * answers)
 }
 
 // outgoing is the request to the provider. Of the caller's headers only those go on that say what kind of answer is wanted.

@@ -76,6 +76,7 @@ type setup struct {
 	config  string
 	tune    func(*gateway.Config)
 	prepare func(*rig) // before the gateway reads the store
+	prices  string     // a file; models without a price are hosted then, and have none
 	batch   int        // traces written at once; 0: 1, so that tests see them soon
 }
 
@@ -100,7 +101,17 @@ func newRig(t *testing.T, s setup) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.check(r.store.Close()) })
-	r.live = model.NewLive(model.Options{Provider: func(name string) (model.Provider, error) { return provider(name, up) },
+	prices, err := model.LoadPrices(s.prices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.live = model.NewLive(model.Options{Prices: prices, Provider: func(name string) (model.Provider, error) {
+		p, err := provider(name, up)
+		if o, ok := p.(*openai.Provider); ok && s.prices != "" {
+			return hosted{o}, err
+		}
+		return p, err
+	},
 		Limits: rung.Limits{Concurrency: 64, Timeout: 20 * time.Second}})
 	if s.prepare != nil {
 		s.prepare(r)

@@ -200,8 +200,8 @@ func (g *Gateway) readKeys(ctx context.Context, next *state) error {
 		return err
 	}
 	next.anyKeys = len(keys) > 0
-	next.keys, err = g.accounts.renew(ctx, keys)
-	return err
+	next.keys = g.accounts.renew(keys)
+	return nil
 }
 
 // prepare begins to make the releases of a task's aliases ready, and leaves those aliases where they were whose release is not.

@@ -69,6 +69,7 @@ func (c *call) task(t *taskState, at string) error {
 	}
 	j.say()
 	defer c.within(c.cfg.Limits.Request)()
+	c.ctx = model.WithPurse(c.ctx, &c.bill)
 	return j.chain()
 }
 
@@ -204,7 +205,7 @@ func (j *job) goesOn(err error) bool {
 
 // run lets one leg answer.
 func (j *job) run(l leg) (*result, outcome) {
-	start, spent := time.Now(), j.trace.CostUSD
+	start, spent := time.Now(), j.bill.total()
 	res, err := j.attempt(l)
 	out := outcome{err: err, usd: j.trace.CostUSD - spent, took: time.Since(start)}
 	var k *known
@@ -358,7 +359,7 @@ func (j *job) count(a *rung.Answer) {
 	t.Usage.In += a.Usage.In
 	t.Usage.Out += a.Usage.Out
 	t.Usage.CachedIn += a.Usage.CachedIn
-	t.CostUSD += a.CostUSD
+	t.CostUSD = j.bill.total() // with what was embedded for it
 	t.Retries += a.Retries
 	t.Problem, t.Repaired = a.Problem, a.Repaired
 	t.Passages, t.Cited = nil, a.Cited

@@ -48,6 +48,7 @@ func (c *call) translate(name string) error {
 	}
 	c.upstream = true
 	defer c.within(c.cfg.Limits.Request)()
+	c.ctx = model.WithPurse(c.ctx, &c.bill)
 	return c.local(req)
 }
 
@@ -107,7 +108,8 @@ func (c *call) embed(ref rung.ModelRef) error {
 	for _, t := range texts {
 		used += len(t)/4 + 1
 	}
-	vectors, err := c.g.opt.Models.Embed(c.ctx, ref, texts)
+	vectors, err := c.g.opt.Models.Embed(model.WithPurse(c.ctx, &c.bill), ref, texts)
+	c.trace.CostUSD = c.bill.total()
 	if err != nil {
 		if c.ctx.Err() != nil { // the engine was at work on it
 			c.trace.Usage = rung.Usage{In: used}

@@ -54,6 +54,16 @@ func (d *Door) embed(ctx context.Context, l *lane, e Embedder, ref rung.ModelRef
 		req.Messages[i].Content = text
 	}
 	cost := price.cost(rung.Usage{In: tokensUpTo(req)}, 0)
+	pay, err := reserve(ctx, ref, price, cost)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			cost = 0
+		}
+		pay(cost)
+	}()
 	if err := d.budget.reserve(ctx, cost); err != nil {
 		return nil, err
 	}

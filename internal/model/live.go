@@ -42,16 +42,36 @@ func (l *Live) Embed(ctx context.Context, ref rung.ModelRef, texts []string) ([]
 // Complete makes a call. cached is always false. The completion has no key and does not repeat the request. Beside an error it has
 // the estimated usage and cost of a call that was sent and not waited for, and is empty otherwise.
 func (l *Live) Complete(ctx context.Context, req Request) (rung.Completion, bool, error) {
+	pay, err := l.reserve(ctx, &req)
+	if err != nil {
+		return rung.Completion{}, false, err
+	}
 	var resp Response
 	c, err := l.call(ctx, req, func(ctx context.Context, p Provider, req Request) (err error) {
 		resp, err = p.Complete(ctx, req)
 		return err
 	}, &resp)
+	pay(c.CostUSD)
 	return c, false, err
+}
+
+// reserve sets aside what a call may cost where ctx has a purse. A provider that is not there costs nothing: the call says so.
+func (l *Live) reserve(ctx context.Context, req *Request) (pay func(cost float64), err error) {
+	d := l.door
+	ln, err := d.laneOf(req.Model)
+	if err != nil {
+		return func(float64) {}, nil
+	}
+	price := d.prices.Of(req.Model, ln.provider.BaseURL())
+	return reserve(ctx, req.Model, price, price.UpTo(req.size(), req.MaxTokens, d.slow(req.Model)))
 }
 
 // Stream is Complete with the text handed on while it comes; what came before an error counts as well. A provider that cannot stream answers in one piece.
 func (l *Live) Stream(ctx context.Context, req Request, delta func(string) error) (rung.Completion, error) {
+	pay, err := l.reserve(ctx, &req)
+	if err != nil {
+		return rung.Completion{}, err
+	}
 	var resp Response
 	begun := false
 	given := 0
@@ -78,6 +98,7 @@ func (l *Live) Stream(ctx context.Context, req Request, delta func(string) error
 	if err != nil && begun {
 		l.estimate(&c, req, given)
 	}
+	pay(c.CostUSD)
 	return c, err
 }
 
@@ -140,6 +161,9 @@ func (l *Live) call(ctx context.Context, req Request, do func(context.Context, P
 		d.count.unpriced.Add(1)
 	}
 	d.count.made.Add(1)
+	if price.PerHour > 0 { // else nothing is estimated by it
+		d.noteLatency(req.Model, resp.Latency)
+	}
 	cost := price.cost(resp.Usage, resp.Latency)
 	d.count.nanoUSD.Add(int64(cost * 1e9))
 	return rung.Completion{Model: req.Model, Text: resp.Text, Finish: resp.Finish, Usage: resp.Usage, CostUSD: cost,

@@ -137,15 +137,16 @@ func (p Price) cost(u rung.Usage, took time.Duration) float64 {
 }
 
 const (
-	bytesPerToken   = 3    // fewer than any usual tokenizer on any usual text, so that the estimate is an upper one
-	unboundedAnswer = 4096 // tokens assumed where a request sets no max_tokens
+	bytesPerToken = 3 // fewer than any usual tokenizer on any usual text, so that the estimate is an upper one
+	// UnboundedAnswer is how many tokens are assumed where a request sets no max_tokens.
+	UnboundedAnswer = 4096
 )
 
 // estimate is an upper estimate of what a call will cost. slowest is the longest that the model has taken so far.
 func (p Price) estimate(c call, slowest time.Duration) float64 {
 	u := rung.Usage{In: len(c.asked) / bytesPerToken, Out: c.req.MaxTokens}
 	if u.Out <= 0 {
-		u.Out = unboundedAnswer
+		u.Out = UnboundedAnswer
 	}
 	return p.cost(u, max(slowest, time.Second))
 }

@@ -50,6 +50,10 @@ type Serving interface {
 	Keys(ctx context.Context) ([]rung.APIKey, error)
 	// Spend adds to what a key has cost in a month ("2026-11") and gives the sum over all gateways. Adding 0 only reads.
 	Spend(ctx context.Context, key, month string, usd float64) (float64, error)
+	// Lease sets aside what a gateway may spend of a key's budget, in place of what it had set aside before, and adds what the key
+	// has cost in the meantime. It gives the sum that all gateways have spent and what is set aside now: at most l.Want, and at
+	// most what the limit leaves after that sum and what other gateways have set aside.
+	Lease(ctx context.Context, l Lease) (spent, granted float64, err error)
 
 	// PutTraces keeps traces, all or none, in their order. Traces that begin with one that already begins what was put once are
 	// left alone: a batch may be put again when nobody knows whether the first time went well. An ID is 32 lower-case hex digits.
@@ -73,6 +77,20 @@ type Serving interface {
 	Proposals(ctx context.Context, task string) iter.Seq2[rung.Proposal, error]
 
 	Close() error
+}
+
+// Lease is a gateway's share of what is left of a key's budget. Amounts are in USD.
+type Lease struct {
+	Key, Month, Gateway string
+	Spent               float64       // is added to what the key has cost
+	Want                float64       // to be set aside; 0 gives back
+	Limit               float64       // the key's budget
+	For                 time.Duration // how long it holds unless it is renewed: what a gateway held that died is free again then
+}
+
+// Grant is what a lease gets where all gateways have spent spent and others have set aside others.
+func (l *Lease) Grant(spent, others float64) float64 {
+	return max(0, min(l.Want, l.Limit-spent-others))
 }
 
 // TraceFilter chooses traces. The zero value is all of them.

@@ -86,8 +86,36 @@ func (s *gateways) Spend(ctx context.Context, key, month string, usd float64) (s
 		return sums[0], nil
 	}
 	err = s.once(ctx, func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, `INSERT INTO rung_spend AS s (key, month, usd) VALUES ($1,$2,$3)
-			ON CONFLICT (key, month) DO UPDATE SET usd = s.usd + excluded.usd RETURNING usd`, key, month, usd).Scan(&sum)
+		return s.pool.QueryRow(ctx, addSpend, key, month, usd).Scan(&sum)
 	})
 	return sum, err
+}
+
+const addSpend = `INSERT INTO rung_spend AS s (key, month, usd) VALUES ($1,$2,$3)
+	ON CONFLICT (key, month) DO UPDATE SET usd = s.usd + excluded.usd RETURNING usd`
+
+// Lease sets aside what a gateway may spend of a key's budget. Leases of one key take turns on the row of what it has cost. The
+// clock is the database's, one for all gateways.
+func (s *gateways) Lease(ctx context.Context, l store.Lease) (spent, granted float64, err error) {
+	err = s.once(ctx, func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			if err := tx.QueryRow(ctx, addSpend, l.Key, l.Month, l.Spent).Scan(&spent); err != nil {
+				return err
+			}
+			var others float64
+			err := tx.QueryRow(ctx, "SELECT coalesce(sum(usd), 0) FROM rung_leases WHERE key = $1 AND month = $2 AND gateway <> $3 AND until > clock_timestamp()",
+				l.Key, l.Month, l.Gateway).Scan(&others)
+			if err != nil {
+				return err
+			}
+			if granted = l.Grant(spent, others); granted == 0 {
+				_, err = tx.Exec(ctx, "DELETE FROM rung_leases WHERE key = $1 AND gateway = $2", l.Key, l.Gateway)
+				return err
+			}
+			_, err = tx.Exec(ctx, `INSERT INTO rung_leases (key, gateway, month, usd, until) VALUES ($1,$2,$3,$4, clock_timestamp() + make_interval(secs => $5))
+				ON CONFLICT (key, gateway) DO UPDATE SET month=excluded.month, usd=excluded.usd, until=excluded.until`, l.Key, l.Gateway, l.Month, granted, l.For.Seconds())
+			return err
+		})
+	})
+	return spent, granted, err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/store"
@@ -123,11 +124,35 @@ func (s *gateway) Spend(ctx context.Context, key, month string, usd float64) (fl
 		}
 		return sum, s.failed(err)
 	}
-	err := s.put(ctx, func(t *tx) error {
-		return t.queryRow("INSERT INTO spend (key, month, usd) VALUES (?,?,?) ON CONFLICT (key, month) DO UPDATE SET usd = usd + excluded.usd RETURNING usd",
-			[]any{key, month, usd}, &sum)
-	})
+	err := s.put(ctx, func(t *tx) error { return t.spend(key, month, usd, &sum) })
 	return sum, err
+}
+
+func (t *tx) spend(key, month string, usd float64, sum *float64) error {
+	return t.queryRow("INSERT INTO spend (key, month, usd) VALUES (?,?,?) ON CONFLICT (key, month) DO UPDATE SET usd = usd + excluded.usd RETURNING usd",
+		[]any{key, month, usd}, sum)
+}
+
+// Lease sets aside what a gateway may spend of a key's budget.
+func (s *gateway) Lease(ctx context.Context, l store.Lease) (spent, granted float64, err error) {
+	err = s.put(ctx, func(t *tx) error {
+		if err := t.spend(l.Key, l.Month, l.Spent, &spent); err != nil {
+			return err
+		}
+		now := time.Now()
+		var others float64
+		if err := t.queryRow("SELECT total(usd) FROM leases WHERE key = ? AND month = ? AND gateway <> ? AND until_ns > ?",
+			[]any{l.Key, l.Month, l.Gateway, now.UnixNano()}, &others); err != nil {
+			return err
+		}
+		if granted = l.Grant(spent, others); granted == 0 {
+			return t.exec("DELETE FROM leases WHERE key = ? AND gateway = ?", l.Key, l.Gateway)
+		}
+		return t.exec(`INSERT INTO leases (key, gateway, month, usd, until_ns) VALUES (?,?,?,?,?)
+			ON CONFLICT (key, gateway) DO UPDATE SET month=excluded.month, usd=excluded.usd, until_ns=excluded.until_ns`,
+			l.Key, l.Gateway, l.Month, granted, now.Add(l.For).UnixNano())
+	})
+	return spent, granted, err
 }
 
 // bodies reads rows of one column, a JSON body.

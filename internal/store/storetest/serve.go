@@ -29,6 +29,8 @@ func Serve(t *testing.T, make func(t *testing.T) ServingOpener) {
 		"revision":              revision,
 		"keys":                  keys,
 		"spend":                 spend,
+		"leases":                leases,
+		"lease races":           leaseRaces,
 		"serving closed":        servingClosed,
 		"serving twice":         servingTwice,
 		"traces":                traces,
@@ -353,6 +355,8 @@ func revision(t *testing.T, open ServingOpener) {
 	step("a key", true, a.PutKey(t.Context(), key("k1", 1)))
 	_, err = a.Spend(t.Context(), "k1", "2026-11", 1)
 	step("spending", false, err)
+	_, _, err = a.Lease(t.Context(), store.Lease{Key: "k1", Month: "2026-11", Gateway: "g", Want: 1, Limit: 9, For: time.Minute})
+	step("a lease", false, err)
 	step("moments", false, a.PutMoments(t.Context(), "r1", "g", nil))
 	step("traces", false, a.PutTraces(t.Context(), []rung.Trace{Trace(1)}))
 	step("feedback", false, a.PutFeedback(t.Context(), said("f1", Trace(1).ID, 0)))
