@@ -99,3 +99,19 @@ func outsideMetric(name, source, part string, k kind) metric {
 			return value
 		}}
 }
+
+// Judged are the ids of the examples scored so far with a metric's own scores and clusters, in the frozen order. ok is false for an
+// unknown metric.
+func (t *Tally) Judged(metric string) (ids []string, scores []float64, clusters []int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, ok := t.g.index[metric]
+	if !ok {
+		return nil, nil, nil, false
+	}
+	rows := t.rows()
+	for _, row := range rows {
+		ids = append(ids, t.ids[row])
+	}
+	return ids, t.own(i, rows), t.clusters(rows), true
+}

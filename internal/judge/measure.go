@@ -12,7 +12,7 @@ import (
 func Recorded(rows []Row, model string, pairwise bool) []Observation {
 	out := make([]Observation, 0, len(rows))
 	for _, r := range rows {
-		o := r.observation(model, pairwise)
+		o := ObservationOf(&r, model, pairwise)
 		o.People = r.People[""]
 		if r.Judge != nil {
 			o.Judge = *r.Judge
@@ -24,8 +24,8 @@ func Recorded(rows []Row, model string, pairwise bool) []Observation {
 	return out
 }
 
-// observation is what a row says besides ratings and verdicts.
-func (r *Row) observation(model string, pairwise bool) Observation {
+// ObservationOf is what a row says besides ratings and verdicts. model is the judge's, which may have made answers itself.
+func ObservationOf(r *Row, model string, pairwise bool) Observation {
 	o := Observation{Example: r.ID, Group: r.Group}
 	if pairwise {
 		o.Length = LengthOf(r.First) - LengthOf(r.Second)

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/grade"
+	"github.com/rung-dev/rung/internal/judge"
+	"github.com/rung-dev/rung/internal/stats"
+)
+
+// calibrationStep is where the store keeps what is known of a judge. Another prompt, model or criterion is another judge.
+func calibrationStep(d rung.Digest, criterion string) string {
+	return "judge calibration/" + string(d) + "/" + criterion
+}
+
+// Calibration is what is known of a judge's figure, criterion "" being the whole metric; nil where nothing is.
+func (p *Project) Calibration(ctx context.Context, j *judge.Judge, criterion string) (*judge.Calibration, error) {
+	b, found, err := p.Store.Step(ctx, calibrationStep(j.Digest(), criterion))
+	if err != nil || !found {
+		return nil, err
+	}
+	var c judge.Calibration
+	if json.Unmarshal(b, &c) != nil {
+		return nil, nil // of another version of rung: calibrate again
+	}
+	return &c, nil
+}
+
+// Judge is the judge that a metric of the task is, by the metric's name or by that of one of its criteria.
+func (p *Project) Judge(ctx context.Context, metric string) (j *judge.Judge, criterion string, err error) {
+	name, criterion, _ := strings.Cut(metric, ".")
+	spec := p.metric(name)
+	if spec == nil || spec.Judge == nil {
+		return nil, "", nil
+	}
+	j, err = p.outside.judge(ctx, spec)
+	return j, criterion, err
+}
+
+// JudgeNames are the metrics of the task that judges give, criteria included.
+func (p *Project) JudgeNames() []string {
+	var names []string
+	for _, m := range p.Task.Metrics {
+		if m.Judge == nil {
+			continue
+		}
+		names = append(names, m.Name)
+		if !m.Judge.Pairwise && len(m.Judge.Criteria) > 1 {
+			for _, c := range m.Judge.Criteria {
+				names = append(names, m.Name+"."+c.Name)
+			}
+		}
+	}
+	return names
+}
+
+// JudgeInfo says how far a metric's figures can be trusted; nil for a metric that is no judge's.
+func (p *Project) JudgeInfo(ctx context.Context, metric string) (*rung.JudgeInfo, *judge.Calibration, error) {
+	j, criterion, err := p.Judge(ctx, metric)
+	if err != nil || j == nil {
+		return nil, nil, err
+	}
+	c, err := p.Calibration(ctx, j, criterion)
+	if err != nil {
+		return nil, nil, err
+	}
+	info := &rung.JudgeInfo{Metric: metric, Model: j.Spec().Model, Prompt: j.Prompt(), Digest: j.Digest(), MayDecide: j.Spec().MayDecide}
+	if c == nil {
+		info.Says = "UNCALIBRATED JUDGE: its scores were never held against people's, so nobody knows what they are worth."
+		return info, nil, nil
+	}
+	info.Calibrated, info.People, info.Rated = c.OK, c.Raters, c.Rated
+	info.MayDecide = info.MayDecide || c.OK
+	info.Agreement = map[string]float64{}
+	for _, f := range c.Agreement {
+		info.Agreement[f.Name] = f.Value
+	}
+	for _, b := range c.Biases {
+		if b.Name == "level" && b.Missing == "" {
+			info.Bias = &b.Figure
+		}
+	}
+	info.Says = strings.Join(c.Says, " ")
+	if !c.OK {
+		info.Says = "UNCALIBRATED JUDGE: " + info.Says
+	}
+	return info, c, nil
+}
+
+// judged says of each judge's figure of a scorecard how far it can be trusted, and gives it with the judge's bias taken out.
+func (p *Project) judged(ctx context.Context, tally *grade.Tally, card *rung.Scorecard, level float64) error {
+	for _, name := range p.JudgeNames() {
+		if _, there := card.Metrics[name]; !there {
+			continue
+		}
+		info, c, err := p.JudgeInfo(ctx, name)
+		if err != nil {
+			return err
+		}
+		if e, ok := corrected(tally, card.Candidate, name, c, level); ok {
+			iv := rung.Interval(e.Interval)
+			info.Corrected = &iv
+		}
+		card.Judges = append(card.Judges, *info)
+	}
+	return nil
+}
+
+// corrected is a judge's figure with its bias taken out; false where the judge is not calibrated.
+func corrected(tally *grade.Tally, candidate rung.Digest, metric string, c *judge.Calibration, level float64) (stats.Estimate, bool) {
+	if c == nil || !c.OK {
+		return stats.Estimate{}, false
+	}
+	ids, scores, clusters, ok := tally.Judged(metric)
+	if !ok || len(scores) == 0 {
+		return stats.Estimate{}, false
+	}
+	var own []judge.Observation
+	rated := map[string]bool{}
+	for _, o := range c.Kept {
+		if o.Candidate == candidate && candidate != "" && !rated[o.Example] && slices.Contains(ids, o.Example) {
+			rated[o.Example] = true
+			own = append(own, o)
+		}
+	}
+	var others []float64
+	var otherClusters []int
+	enough := len(own) >= judge.EnoughRated
+	for i, id := range ids {
+		if enough && rated[id] {
+			continue
+		}
+		others = append(others, scores[i])
+		if clusters != nil {
+			otherClusters = append(otherClusters, clusters[i])
+		}
+	}
+	return c.Correct(own, others, otherClusters, level, seed).Estimate, true
+}
+
+// judgeNotes say of each judge, once for a whole report, what its figures are worth.
+func (p *Project) judgeNotes(ctx context.Context) ([]string, error) {
+	var notes []string
+	for _, m := range p.Task.Metrics {
+		if m.Judge == nil {
+			continue
+		}
+		info, _, err := p.JudgeInfo(ctx, m.Name)
+		if err != nil {
+			return nil, err
+		}
+		note := fmt.Sprintf("The metric %s is the judgement of %s (prompt %s). %s", m.Name, info.Model, info.Prompt, info.Says)
+		if !info.Calibrated {
+			note += " Hold it against people with rung judge calibrate."
+		}
+		notes = append(notes, note)
+	}
+	return notes, nil
+}
