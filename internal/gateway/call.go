@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -31,6 +30,7 @@ type call struct {
 	bill    bill
 	groups  []string
 	body    []byte
+	held    int64 // bytes that the body takes of the bound of all
 	env     envelope
 
 	estimate float64      // tokens taken from the key's rate before the answer
@@ -81,6 +81,9 @@ func (c *call) run() error {
 	if err := c.account.admit(c.start); err != nil {
 		return err
 	}
+	if err := c.takeTokens(c.r.ContentLength); err != nil { // before anything of it is read
+		return err
+	}
 	if err := c.read(); err != nil {
 		return err
 	}
@@ -89,9 +92,7 @@ func (c *call) run() error {
 		return err
 	}
 	c.trace.Model, c.trace.Stream = strings.Clone(c.env.model), c.env.stream
-	c.estimate = float64(len(c.body)) / 4
-	if err := c.account.admitTokens(c.estimate, c.start); err != nil {
-		c.estimate = 0
+	if err := c.takeTokens(int64(len(c.body))); err != nil {
 		return err
 	}
 	if err := c.g.admit.enter(c.ctx, c.cfg.Limits.QueueWait); err != nil {
@@ -99,6 +100,19 @@ func (c *call) run() error {
 	}
 	defer c.g.admit.leave()
 	return c.route()
+}
+
+// takeTokens takes about as many tokens from the key's rate as so many bytes have, once.
+func (c *call) takeTokens(bytes int64) error {
+	if bytes <= 0 || c.estimate > 0 {
+		return nil
+	}
+	estimate := float64(bytes) / 4
+	if err := c.account.admitTokens(estimate, c.start); err != nil {
+		return err
+	}
+	c.estimate = estimate
+	return nil
 }
 
 // authorise finds the key and the access groups.
@@ -115,51 +129,6 @@ func (c *call) authorise(scope string) error {
 	}
 	c.groups, err = c.cfg.Groups.of(c.r, c.account)
 	return err
-}
-
-var errLarge = errors.New("the body is too large")
-
-// read takes in the body, within its limits of size and, since ServeHTTP has set the deadline, of time.
-func (c *call) read() error {
-	limit := c.cfg.Limits.Body
-	if c.r.ContentLength > limit {
-		return tooLarge(limit)
-	}
-	var err error
-	c.body, err = readUpTo(c.r.Body, c.r.ContentLength, limit)
-	if err != nil {
-		// The deadline stays, since net/http reads what is left of a body before it answers, and the connection ends.
-		c.w.Header()["Connection"] = []string{"close"}
-	} else {
-		_ = c.control.SetReadDeadline(time.Time{}) // a connection that has no deadlines is a test's
-	}
-	switch {
-	case errors.Is(err, errLarge):
-		return tooLarge(limit)
-	case err != nil:
-		return &known{status: http.StatusRequestTimeout, err: &rung.Error{Code: rung.CodeInput, What: "the body did not come whole, or not in time", Err: err}}
-	}
-	if err := checkJSON(c.body); err != nil {
-		return bad("%s", err)
-	}
-	return nil
-}
-
-func tooLarge(limit int64) error {
-	return &known{status: http.StatusRequestEntityTooLarge, final: true, err: bad("the body is larger than %d bytes", limit)}
-}
-
-func readUpTo(r io.Reader, length, limit int64) ([]byte, error) {
-	if length >= 0 {
-		b := make([]byte, length)
-		_, err := io.ReadFull(r, b)
-		return b, err
-	}
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if int64(len(b)) > limit {
-		return nil, errLarge
-	}
-	return b, err
 }
 
 // route finds who answers: a task, or a provider as it is.
@@ -264,6 +233,7 @@ func (c *call) end() {
 		}
 	}
 	c.trace.Latency = time.Since(c.start)
+	defer c.forget()
 	if c.estimate > 0 {
 		c.account.used(c.estimate, c.trace.Usage)
 	}

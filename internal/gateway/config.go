@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -29,6 +31,7 @@ type Config struct {
 // Limits bound what callers and providers may take.
 type Limits struct {
 	Body        int64         // bytes of a request
+	Bodies      int64         // bytes of all requests together
 	Header      int           // bytes of its header
 	Read        time.Duration // for the body to come
 	Write       time.Duration // for a caller to take what was written
@@ -67,7 +70,7 @@ const (
 func Default() *Config {
 	return &Config{
 		Listen: "127.0.0.1:8080",
-		Limits: Limits{Body: 4 << 20, Header: 64 << 10, Read: 30 * time.Second, Write: 30 * time.Second, Idle: 2 * time.Minute, Request: 5 * time.Minute,
+		Limits: Limits{Body: 4 << 20, Bodies: 256 << 20, Header: 64 << 10, Read: 30 * time.Second, Write: 30 * time.Second, Idle: 2 * time.Minute, Request: 5 * time.Minute,
 			Connections: 10_000, Concurrency: 256, Queue: 1024, QueueWait: 10 * time.Second, Upstream: 256, Retries: 2, Attempt: 2 * time.Minute},
 		Defaults: TaskConfig{Alias: rung.Production, History: keepHistory},
 		Text:     true,
@@ -83,7 +86,10 @@ func LoadConfig(path string) (*Config, error) {
 		return nil, &rung.Error{Code: rung.CodeInput, Place: path, What: "the configuration cannot be read", Do: "check the path", Err: err}
 	}
 	defer f.Close()
-	b, err := readUpTo(f, -1, maxConfig)
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err == nil && len(b) > maxConfig {
+		err = errLong
+	}
 	if err != nil {
 		return nil, &rung.Error{Code: rung.CodeInput, Place: path, What: "the configuration cannot be read: " + err.Error(), Do: "check that it is the right file", Err: err}
 	}
@@ -91,6 +97,8 @@ func LoadConfig(path string) (*Config, error) {
 }
 
 const maxConfig = 256 << 10
+
+var errLong = errors.New("it is longer than 256 KiB")
 
 // startConfig is what a change of the configuration leaves as it was until the next start: what the listener, the door to the
 // models and retention are made with.

@@ -17,6 +17,7 @@ const wholeConfig = `listen: 0.0.0.0:8443
 tls: {cert: cert.pem, key: key.pem}
 limits:
   body: 1MiB
+  bodies: 8MiB
   header: 32KiB
   read: 10s
   write: 20s
@@ -59,7 +60,7 @@ func TestConfig(t *testing.T) {
 	if diff := cmp.Diff(want, c.Tasks); diff != "" {
 		t.Error(diff)
 	}
-	limits := gateway.Limits{Body: 1 << 20, Header: 32 << 10, Read: 10 * time.Second, Write: 20 * time.Second, Idle: time.Minute, Request: 2 * time.Minute, Connections: 100,
+	limits := gateway.Limits{Body: 1 << 20, Bodies: 8 << 20, Header: 32 << 10, Read: 10 * time.Second, Write: 20 * time.Second, Idle: time.Minute, Request: 2 * time.Minute, Connections: 100,
 		Concurrency: 8, Queue: 16, QueueWait: 500 * time.Millisecond, Upstream: 32, Retries: 1, Attempt: 30 * time.Second}
 	if diff := cmp.Diff(limits, c.Limits); diff != "" {
 		t.Error(diff)
@@ -77,6 +78,7 @@ func TestBadConfigs(t *testing.T) {
 	for text, want := range map[string]string{
 		"lisen: x":                              `g.yaml:1:1: there is no key "lisen" here; use defaults, drain, groups, limits, listen, metrics, pass, tasks, tls, traces`,
 		"listen: 8080":                          `g.yaml:1:9: "8080" is not an address`,
+		"limits:\n  body: 2MiB\n  bodies: 1MiB": `g.yaml:2:3: limits.bodies is smaller`,
 		"limits:\n  body: much":                 `g.yaml:2:9: "much" is not a size`,
 		"limits:\n  read: 5":                    `g.yaml:2:9: "5" is not a duration`,
 		"limits: {queue: -1}":                   `g.yaml:1:17: "-1" is not a whole number`,

@@ -21,6 +21,7 @@ const (
 // feedback keeps what somebody said about an answer. It is in the store, durably, before the caller hears 200.
 func (g *Gateway) feedback(w http.ResponseWriter, r *http.Request) {
 	c := &call{g: g, w: w, control: http.NewResponseController(w), r: r, ctx: r.Context(), cfg: g.config.Load(), state: g.state.Load(), start: time.Now(), api: chatAPI, trace: &rung.Trace{}}
+	defer c.forget()
 	id, err := c.takeFeedback()
 	if err != nil {
 		f := failureOf(err, false)

@@ -89,6 +89,7 @@ type Gateway struct {
 	state     atomic.Pointer[state]
 	releases  *releases
 	admit     *admission
+	bodies    bodies
 	accounts  *accounts
 	transport http.RoundTripper
 	upstreams sync.Map // provider → *upstream

@@ -90,11 +90,14 @@ func (r *reader) limits(n ast.Node, l *Limits) {
 	r.mapping(n, keys{
 		"body": r.size(&l.Body, 1<<10), "header": r.size(&header, 4<<10),
 		"read": r.duration(&l.Read, time.Millisecond), "write": r.duration(&l.Write, time.Millisecond), "idle": r.duration(&l.Idle, time.Millisecond),
-		"request": r.duration(&l.Request, time.Millisecond), "connections": r.count(&l.Connections, 1), "concurrency": r.count(&l.Concurrency, 1),
+		"request": r.duration(&l.Request, time.Millisecond), "bodies": r.size(&l.Bodies, 1<<20), "connections": r.count(&l.Connections, 1), "concurrency": r.count(&l.Concurrency, 1),
 		"queue": r.count(&l.Queue, 0), "queue_wait": r.duration(&l.QueueWait, 0), "upstream": r.count(&l.Upstream, 1),
 		"retries": r.count(&l.Retries, 0), "attempt": r.duration(&l.Attempt, time.Millisecond),
 	})
 	l.Header = int(min(header, 16<<20))
+	if l.Bodies < l.Body {
+		r.fail(n, "limits.bodies is smaller than limits.body: no request of that size could come in", "write at least limits.body")
+	}
 }
 
 func (r *reader) pass(n ast.Node, c *Config) {
