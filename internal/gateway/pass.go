@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,6 +102,9 @@ func (c *call) pass(provider, name string) error {
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
 		return &rung.Error{Code: rung.CodeAuth, Place: provider, What: sprintf("the provider answered with %d", resp.StatusCode), Do: "check the gateway's key for it"}
+	}
+	if resp.StatusCode < 200 || resp.StatusCode >= 300 && resp.StatusCode < 400 { // to follow it would show the body, and the key, to somebody else
+		return &known{status: http.StatusBadGateway, err: &rung.Error{Code: rung.CodeProvider, Place: provider, What: sprintf("the provider answered with %d, which is no answer", resp.StatusCode)}}
 	}
 	t := &tally{api: c.api, keep: c.cfg.text(""), refused: resp.StatusCode >= 400}
 	sent := time.Since(c.start)
@@ -199,9 +203,18 @@ func (c *call) unreachable(err error) error {
 	return &rung.Error{Code: rung.CodeUnreachable, Place: string(c.trace.Upstream), What: "the provider cannot be reached", Err: err}
 }
 
-// dropped are headers of an answer that are the gateway's own business, or the connection's.
-var dropped = map[string]bool{"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
-	"Upgrade": true, "Set-Cookie": true, "Content-Length": true, "Date": true, "Server": true, "Alt-Svc": true, "Strict-Transport-Security": true}
+// handed are the headers of a provider's answer that go on to the caller: what the body is, when to come again, and by what name the
+// provider knows the request. Others are the connection's, or the provider's business with the one who runs the gateway (his
+// organisation, where to go instead, cookies), or the gateway's own to say.
+var handed = map[string]bool{"Content-Type": true, "Content-Encoding": true, "Retry-After": true, "Retry-After-Ms": true, "X-Should-Retry": true,
+	"X-Request-Id": true, "Request-Id": true, "Openai-Processing-Ms": true, "Openai-Version": true, "Openai-Model": true}
+
+// handedLike are the beginnings of further ones: what is left of the rates at the provider.
+var handedLike = []string{"X-Ratelimit-", "Anthropic-Ratelimit-"}
+
+func handsOn(name string) bool {
+	return handed[name] || slices.ContainsFunc(handedLike, func(p string) bool { return strings.HasPrefix(name, p) })
+}
 
 const (
 	// What is read of an answer in one piece, to tell its usage; a longer one is handed on all the same.
@@ -218,7 +231,7 @@ var wholes = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return &b
 func (c *call) hand(resp *http.Response, t *tally) error {
 	h := c.w.Header()
 	for k, v := range resp.Header {
-		if !dropped[k] {
+		if handsOn(k) {
 			h[k] = v
 		}
 	}
