@@ -20,6 +20,7 @@ type Outcome struct {
 	Model          ModelRef            `json:"model,omitempty"`
 	Metrics        map[string]Interval `json:"metrics,omitempty"`
 	N              int                 `json:"n"`
+	Stopped        *Stop               `json:"stopped,omitempty"` // before the end of the held-out set: N of so many
 	Verdict        Verdict             `json:"verdict,omitempty"`
 	NeededN        int                 `json:"needed_n,omitempty"` // held-out examples that would settle it, if inconclusive
 	Calls          Calls               `json:"calls"`              // for the held-out set; what building took is in Building
@@ -83,7 +84,9 @@ type BarInfo struct {
 	MaxP95Millis      float64            `json:"max_p95_ms,omitempty"`
 	MaxCostPerSuccess float64            `json:"max_cost_per_success_usd,omitempty"`
 	Alpha             float64            `json:"alpha"`
-	Level             float64            `json:"level"` // of the intervals: 1 − α/rungs
+	Level             float64            `json:"level"` // of the intervals: 1 − α/rungs, less what is spent on looks
+	// Stopping says that a rung may stop before it has been asked every held-out example.
+	Stopping bool `json:"stopping"`
 }
 
 // Decision is the outcome of a climb: which candidate, and why that one and none cheaper. If nothing passes, it names the best.

@@ -18,6 +18,7 @@ import (
 type climbOptions struct {
 	task   string
 	all    bool
+	full   bool
 	fresh  bool
 	rungs  []string
 	models []string
@@ -33,7 +34,8 @@ func newClimbCommand(s *settings) *cobra.Command {
 		GroupID: "climb",
 		Short:   "Climb the ladder and decide",
 		Long: `Climb builds a candidate on each rung from the train and dev examples, scores it on the frozen held-out examples, and
-stops at the cheapest rung that meets the bar. Every model call is stored: after Ctrl-C, a crash or an empty budget the same
+stops at the cheapest rung that meets the bar. A rung is asked the held-out examples in a fixed random order, and no more of them
+than its verdict needs (docs/statistics.md); with --full it is asked them all. Every model call is stored: after Ctrl-C, a crash or an empty budget the same
 command goes on where it stopped and pays for nothing twice.
 
 Progress and messages go to standard error. Standard output holds the table and the reasons or, with --json, one document.`,
@@ -46,6 +48,7 @@ Progress and messages go to standard error. Standard output holds the table and 
 	}
 	f := c.Flags()
 	f.BoolVar(&o.all, "all", false, "score every rung, also after one has met the bar")
+	f.BoolVar(&o.full, "full", false, "ask every held-out example on every rung, also when the verdict is clear")
 	f.BoolVar(&o.fresh, "fresh", false, "pay for every call again instead of using stored answers")
 	f.StringSliceVar(&o.rungs, "rungs", nil, "climb only these rungs (prompt,fewshot,rag,lora,rag+lora)")
 	f.StringSliceVar(&o.models, "model", nil, "use these models instead of the task's")
@@ -73,7 +76,7 @@ func runClimb(c *cobra.Command, s *settings, o *climbOptions) error {
 	if err != nil {
 		return err
 	}
-	doc, err := p.Climb(c.Context(), o.all, Version)
+	doc, err := p.Climb(c.Context(), o.all, o.full, Version)
 	err = errors.Join(err, p.Close())
 	status.Done()
 	if doc == nil {

@@ -20,12 +20,21 @@ type Plan struct {
 	Alpha   float64               // error rate of the whole climb
 	Weights map[rung.Rung]float64 // how α is spent; nil: equally
 	All     bool                  // score every rung, also after one has passed
+	// Heldout is the number of held-out examples, and Largest that of their largest group. With Full every rung is asked all of them;
+	// else a rung stops as soon as its verdict is clear.
+	Heldout int
+	Largest int
+	Full    bool
+	// MayNotDecide says why the bar's metric may not decide alone, such as a judge that was never held against people; empty when it
+	// may. A rung that would pass is inconclusive then.
+	MayNotDecide string
 }
 
 // Scored is a candidate's result on the held-out examples.
 type Scored struct {
 	Card rung.Scorecard
 	Bar  stats.Estimate // of the bar's metric, at the level of the rung
+	Stop *rung.Stop     // where it stopped before the end of the held-out set
 }
 
 // Steps do the work of a climb.
@@ -34,7 +43,9 @@ type Steps interface {
 	// the number of rungs that can pass must be known before the first one is scored.
 	Inapplicable(r rung.Rung, ref rung.ModelRef) string
 	Build(ctx context.Context, r rung.Rung, ref rung.ModelRef) (*recipe.Built, error)
-	Score(ctx context.Context, c *rung.Candidate, level float64) (Scored, error)
+	// Score asks a candidate the held-out examples. It may stop as stopping says, which is nil when every example is to be asked;
+	// level is that of the intervals where it does not stop.
+	Score(ctx context.Context, c *rung.Candidate, level float64, stopping *Stopping) (Scored, error)
 	// Compare compares b with a, both scored before, on the bar's metric.
 	Compare(ctx context.Context, a, b rung.Digest, level float64) (rung.Comparison, error)
 	// Outcome is told every outcome as it comes, so that a stopped climb has something to show.
@@ -45,7 +56,7 @@ type Steps interface {
 type attempt struct {
 	rung  rung.Rung
 	model rung.ModelRef
-	level float64 // of its intervals; 1 − its share of α
+	alpha float64 // its share
 	why   string  // why it cannot be tried
 }
 
@@ -69,7 +80,7 @@ func (p Plan) attempts(steps Steps) []attempt {
 		}
 	}
 	for i, alpha := range stats.Spend(p.Alpha, len(open), weights) {
-		list[open[i]].level = 1 - alpha
+		list[open[i]].alpha = alpha
 	}
 	return list
 }
@@ -81,14 +92,33 @@ func (p Plan) weight(r rung.Rung) float64 {
 	return 1
 }
 
-// Level is the level of the intervals when α is spent equally, for a reader of the whole report.
+// Level is the level of the intervals when α is spent equally and no rung stops, for a reader of the whole report.
 func (p Plan) Level(steps Steps) float64 {
 	for _, a := range p.attempts(steps) {
 		if a.why == "" {
-			return a.level
+			return p.level(a.alpha)
 		}
 	}
-	return 1 - p.Alpha
+	return p.level(p.Alpha)
+}
+
+// level is that of the intervals of a rung with the given share of α that was asked every example.
+func (p Plan) level(alpha float64) float64 {
+	if s := p.stopping(alpha); s != nil {
+		return s.EndLevel()
+	}
+	return 1 - alpha
+}
+
+// Stops says whether rungs of the climb may stop before the last held-out example.
+func (p Plan) Stops() bool { return p.stopping(p.Alpha) != nil }
+
+// stopping is how a rung with the given share of α may stop; nil when it may not, or has too few examples to.
+func (p Plan) stopping(alpha float64) *Stopping {
+	if p.Full || p.Heldout <= firstLook {
+		return nil
+	}
+	return &Stopping{Bar: p.Bar, Alpha: alpha, Total: p.Heldout, Largest: p.Largest}
 }
 
 // Run climbs. It returns the outcomes of all rungs and the decision. An error leaves the outcomes so far.
@@ -127,7 +157,7 @@ func (c *climber) try(ctx context.Context, a attempt) error {
 		o.Search, o.Curve, o.Reason = built.Trials, built.Curve, built.Skipped
 		o.Building = &built.Effort
 		if built.Candidate != nil {
-			if err := c.score(ctx, &o, built.Candidate, a.level); err != nil {
+			if err := c.score(ctx, &o, built.Candidate, a.alpha); err != nil {
 				return err
 			}
 		}
@@ -137,13 +167,14 @@ func (c *climber) try(ctx context.Context, a attempt) error {
 	return nil
 }
 
-func (c *climber) score(ctx context.Context, o *rung.Outcome, cand *rung.Candidate, level float64) error {
-	s, err := c.steps.Score(ctx, cand, level)
+func (c *climber) score(ctx context.Context, o *rung.Outcome, cand *rung.Candidate, alpha float64) error {
+	s, err := c.steps.Score(ctx, cand, c.plan.level(alpha), c.plan.stopping(alpha))
 	if err != nil {
 		return err
 	}
 	fill(o, &s.Card)
-	j := judge(c.plan.Bar, &s)
+	o.Stopped = s.Stop
+	j := c.plan.judge(&s)
 	o.Verdict, o.Reason, o.NeededN = j.verdict, j.reason, j.needed
 	if err := c.compare(ctx, o); err != nil {
 		return err

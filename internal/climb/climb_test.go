@@ -29,6 +29,7 @@ type ladder struct {
 	rng      *rand.Rand
 	tallies  map[rung.Digest]*grade.Tally
 	told     []rung.Outcome
+	asked    int  // examples in all scorecards
 	lean     bool // only the figures that verdicts rest on: resampling the others 10,000 times per climb is not what is tested
 }
 
@@ -59,15 +60,24 @@ func (l *ladder) Build(_ context.Context, r rung.Rung, ref rung.ModelRef) (*reci
 	return &recipe.Built{Candidate: &rung.Candidate{Rung: r, Model: ref}}, nil
 }
 
-func (l *ladder) Score(_ context.Context, c *rung.Candidate, level float64) (Scored, error) {
-	tally := l.grader.NewTally(len(l.examples))
-	for i := range l.examples {
-		value := json.RawMessage(`"wrong"`)
-		if l.rng.Float64() < l.quality[c.Rung] {
-			value = json.RawMessage(`"right"`)
-		}
-		tally.Add(i, &l.examples[i], &rung.Answer{Value: value, Latency: l.latency, CostUSD: l.cost, Made: 1})
+func (l *ladder) Score(ctx context.Context, c *rung.Candidate, level float64, stopping *Stopping) (Scored, error) {
+	ev := recipe.Evaluation{Grader: l.grader}
+	var stop *rung.Stop
+	if stopping != nil {
+		ev.Looks = &recipe.Looks{Order: rung.Order("coins", l.examples), Next: stopping.NextLook, Look: func(t *grade.Tally, n int, places []int) bool {
+			stop = stopping.Look(stopping.See(t, n, places))
+			return stop != nil
+		}}
 	}
+	tally, _, err := recipe.Evaluate(ctx, coin{l, l.quality[c.Rung]}, l.examples, ev)
+	if err != nil {
+		return Scored{}, err
+	}
+	if stop != nil {
+		level = stopping.StopLevel()
+		tally.Stop(stopping.Plan())
+	}
+	l.asked += tally.Len()
 	l.tallies[c.Digest()] = tally
 	bar, _ := tally.Estimate("accuracy", level, 1)
 	card := rung.Scorecard{N: bar.N, Metrics: map[string]rung.Interval{"accuracy": rung.Interval(bar.Interval)}}
@@ -75,7 +85,21 @@ func (l *ladder) Score(_ context.Context, c *rung.Candidate, level float64) (Sco
 		card = tally.Scorecard(level, 1)
 	}
 	card.Candidate = c.Digest()
-	return Scored{Card: card, Bar: bar}, nil
+	return Scored{Card: card, Bar: bar, Stop: stop}, nil
+}
+
+// coin answers right with a given probability.
+type coin struct {
+	l     *ladder
+	right float64
+}
+
+func (c coin) Answer(context.Context, json.RawMessage) (rung.Answer, error) {
+	value := json.RawMessage(`"wrong"`)
+	if c.l.rng.Float64() < c.right {
+		value = json.RawMessage(`"right"`)
+	}
+	return rung.Answer{Value: value, Latency: c.l.latency, CostUSD: c.l.cost, Made: 1}, nil
 }
 
 func (l *ladder) Compare(_ context.Context, a, b rung.Digest, level float64) (rung.Comparison, error) {

@@ -19,6 +19,26 @@ type judgement struct {
 	needed  int
 }
 
+// Judge holds one scorecard against the plan's bar, outside a climb.
+func (p Plan) Judge(s *Scored) (v rung.Verdict, reason string, needed int) {
+	j := p.judge(s)
+	return j.verdict, j.reason, j.needed
+}
+
+// Judging is how one subject alone is evaluated: all of α is its own. stopping is nil when every example is to be asked.
+func (p Plan) Judging() (level float64, stopping *Stopping) {
+	return p.level(p.Alpha), p.stopping(p.Alpha)
+}
+
+// judge holds a scorecard against the bar, and takes a pass away where the bar's metric may not decide.
+func (p Plan) judge(s *Scored) judgement {
+	j := judge(p.Bar, s)
+	if p.MayNotDecide != "" && j.verdict == rung.Pass {
+		j.verdict, j.reason = rung.Inconclusive, j.reason+"; but "+p.MayNotDecide
+	}
+	return j
+}
+
 // judge holds a scorecard against the bar. The bar's metric must be shown to be there: its whole interval at or above
 // at_least. Guards must not be broken: their observed value at or above their threshold, and they fail only when their
 // whole interval is below. Limits on latency and cost are held against what was measured.
@@ -38,6 +58,16 @@ func judge(bar rung.Bar, s *Scored) judgement {
 		if j.needed >= stats.MostNeeded {
 			j.reason = fmt.Sprintf("%s is %s, too close to %s for any number of examples to settle it", bar.Metric, figure(s.Bar), num(bar.AtLeast))
 		}
+		if s.Stop != nil {
+			j.needed = 0
+			j.reason = fmt.Sprintf("%s is %s, and %s", bar.Metric, figure(s.Bar), s.Stop.Reason)
+		}
+	}
+	if s.Stop != nil {
+		if s.Stop.Why == rung.StopFutility {
+			j.verdict = worse(j.verdict, rung.Inconclusive)
+		}
+		j.reason += fmt.Sprintf("; stopped after %d of %d", s.Stop.N, s.Stop.Of)
 	}
 	for _, broken := range limits(bar, &s.Card) {
 		j.verdict, j.reason = worse(j.verdict, broken.verdict), j.reason+"; but "+broken.reason

@@ -12,7 +12,8 @@ import (
 )
 
 // Compare compares b with a on one metric, example by example; the difference is b − a. Both must hold the same examples in the
-// same order. The test is exact McNemar for pass/fail and Wilcoxon's signed-rank for graded scores where examples stand alone,
+// same order; where one of them stopped early they are compared on those that both hold, and the interval and the p-value are those
+// of a sequence, which hold at any stop. Else the test is exact McNemar for pass/fail and Wilcoxon's signed-rank for graded scores where examples stand alone,
 // sign flips by cluster where they form groups, and the paired cluster bootstrap for corpus metrics. PHolm is P and
 // Significant says whether P is under 1−level: a caller with several comparisons adjusts both, and fills in With, Candidate
 // and Practical.
@@ -25,13 +26,15 @@ func Compare(a, b *Tally, metric string, level float64, seed uint64) (rung.Compa
 	o := stats.Options{Level: level, Bounds: m.bounds, Seed: seed}
 	c := rung.Comparison{Metric: metric}
 	var e stats.Estimate
-	if m.kind == passFail || m.kind == graded {
+	if p.plan != nil {
+		e, c.P, c.Test = p.anytimeTest(m, o)
+	} else if m.kind == passFail || m.kind == graded {
 		e = stats.MeanDifference(p.first, p.second, p.clusters, o)
 		c.P, c.Test = p.scoreTest(m.kind, seed)
 	} else {
 		e, c.P, c.Test = p.corpusTest(m, o)
 	}
-	c.Difference = rung.Interval(e.Interval)
+	c.Difference = rung.Interval(a.counted(e).Interval)
 	c.PHolm = c.P
 	c.Significant = c.P < 1-level
 	return c, nil
@@ -41,10 +44,12 @@ func Compare(a, b *Tally, metric string, level float64, seed uint64) (rung.Compa
 type pairing struct {
 	metric        int
 	first, second []float64 // own scores
+	figure        float64   // of linearised scores; in the pairing, the difference
 	clusters      []int
 	partsA        [][]float64 // of corpus metrics
 	partsB        [][]float64
 	effort        int
+	plan          *stats.AnytimePlan // where either stopped early
 }
 
 func pairUp(a, b *Tally, metric string) (pairing, error) {
@@ -54,20 +59,53 @@ func pairUp(a, b *Tally, metric string) (pairing, error) {
 		return pairing{}, &rung.Error{Code: rung.CodeNotFound, What: fmt.Sprintf("the metric %q was not scored for both candidates", metric),
 			Do: "compare a metric that both reports show"}
 	}
-	idsA, p := a.side(i)
-	idsB, q := b.side(j)
-	if len(idsA) == 0 || !slices.Equal(idsA, idsB) {
+	common, plan := a.common(b)
+	idsA, p := a.side(i, common)
+	idsB, q := b.side(j, common)
+	if len(idsA) == 0 || !slices.Equal(idsA, idsB) || a.answers != b.answers {
 		return pairing{}, &rung.Error{Code: rung.CodeInput, What: "the candidates were not scored on the same examples", Do: "score both on the same held-out set"}
 	}
-	p.second, p.partsB = q.first, q.partsA
+	p.second, p.partsB, p.plan = q.first, q.partsA, plan
+	p.figure = q.figure - p.figure
 	return p, nil
 }
 
+// common are the examples that both hold, where either stopped early; nil: all.
+func (t *Tally) common(o *Tally) (map[string]bool, *stats.AnytimePlan) {
+	mine, plan := t.present()
+	theirs, other := o.present()
+	if plan == nil {
+		plan = other
+	}
+	if plan == nil {
+		return nil, nil
+	}
+	for id := range mine {
+		if !theirs[id] {
+			delete(mine, id)
+		}
+	}
+	return mine, plan
+}
+
+func (t *Tally) present() (map[string]bool, *stats.AnytimePlan) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ids := make(map[string]bool, t.n)
+	for _, row := range t.rows() {
+		ids[t.ids[row]] = true
+	}
+	return ids, t.plan
+}
+
 // side is one tally's half of a pairing.
-func (t *Tally) side(i int) (ids []string, p pairing) {
+func (t *Tally) side(i int, common map[string]bool) (ids []string, p pairing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	rows := t.rows()
+	if common != nil {
+		rows = slices.DeleteFunc(rows, func(row int) bool { return !common[t.ids[row]] })
+	}
 	ids = make([]string, len(rows))
 	for k, row := range rows {
 		ids[k] = t.ids[row]
@@ -78,8 +116,8 @@ func (t *Tally) side(i int) (ids []string, p pairing) {
 		return ids, p
 	}
 	p.effort = 2 * t.effort(i)
-	if len(rows)*p.effort > maxDraws {
-		p.first, _ = t.influence(i, rows)
+	if common != nil || len(rows)*p.effort > maxDraws {
+		p.first, p.figure = t.influence(i, rows)
 		return ids, p
 	}
 	p.partsA = t.parts(i, rows)
@@ -98,6 +136,17 @@ func (p *pairing) scoreTest(k kind, seed uint64) (float64, string) {
 		return stats.McNemar(stats.Discordant(p.first, p.second)).P, "exact McNemar"
 	}
 	return stats.Wilcoxon(d).P, "Wilcoxon signed-rank"
+}
+
+// anytimeTest compares where either stopped early.
+func (p *pairing) anytimeTest(m *metric, o stats.Options) (e stats.Estimate, pValue float64, test string) {
+	o.Linearised = m.kind == corpus || m.kind == classes
+	e, pValue = stats.MeanDifferenceAnytime(p.first, p.second, p.clusters, p.figure, *p.plan, o)
+	if o.Linearised {
+		e.Method += " of linearised scores"
+		return e, pValue, "asymptotic sequence of linearised scores"
+	}
+	return e, pValue, "betting, valid at any stop"
 }
 
 // still is the standard error, as a share of the metric's range, up to which a figure does not vary: what rounding leaves.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
-	"github.com/rung-dev/rung/internal/stats"
 )
 
 // Calibration of stated confidence: a field of the answer says how sure it is. The figure is 1 − ECE, where the expected
@@ -114,8 +113,7 @@ func (t *Tally) calibrations(rows []int, level float64) []rung.Calibration {
 				continue
 			}
 			bin.Confidence = said / float64(bin.N)
-			low, high := stats.Wilson(int(right), bin.N, level)
-			bin.Right = rung.Interval{Value: right / float64(bin.N), Low: low, High: high, N: bin.N, Level: level, Method: "Wilson"}
+			bin.Right = t.share(int(right), bin.N, level)
 			c.Bins = append(c.Bins, bin)
 		}
 		out = append(out, c)

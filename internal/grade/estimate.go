@@ -15,13 +15,18 @@ func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64
 	m := &t.g.metrics[i]
 	o := stats.Options{Level: level, PassFail: m.kind == passFail, Bounds: m.bounds, Seed: seed}
 	if m.kind == passFail || m.kind == graded {
-		return stats.Mean(t.own(i, rows), clusters, o)
+		return t.mean(t.own(i, rows), clusters, o)
+	}
+	if t.plan != nil {
+		e := t.anytime(i, rows, clusters, *t.plan).Interval((1 - level) / 2)
+		e.Method += " of linearised scores"
+		return t.counted(e)
 	}
 	stat := func(sum []float64, _ float64) float64 { return m.total(sum) }
 	if len(rows)*t.effort(i) <= maxDraws {
-		return stats.Figure(t.parts(i, rows), clusters, stat, o)
+		return t.counted(stats.Figure(t.parts(i, rows), clusters, stat, o))
 	}
-	return t.linearised(i, rows, clusters, o)
+	return t.counted(t.linearised(i, rows, clusters, o))
 }
 
 // effort is what adding one example to a resample costs, in parts.

@@ -17,7 +17,7 @@ func (t *Tally) Scorecard(level float64, seed uint64) rung.Scorecard {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	rows := t.rows()
-	card := rung.Scorecard{N: len(rows), Metrics: make(map[string]rung.Interval, len(t.columns))}
+	card := rung.Scorecard{N: len(rows) / max(1, t.answers), Metrics: make(map[string]rung.Interval, len(t.columns))}
 	clusters := t.clusters(rows)
 	for i := range t.columns {
 		e := t.estimate(i, rows, clusters, level, seed)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/stats"
 )
 
 // Tally holds the scores of one candidate on many examples, in columns: about 150 bytes an example and metric set, whatever
@@ -25,6 +26,9 @@ type Tally struct {
 	latency []int64  // ns
 	cost    []float64
 	counts  []counts
+
+	plan    *stats.AnytimePlan // of the suite, once an evaluation has stopped early
+	answers int                // to each example, one after another; 0 and 1 are one
 
 	problems []rung.Problem
 	kinds    []string

@@ -1,0 +1,56 @@
+package stats
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Equivalence is the outcome of two one-sided tests (Schuirmann 1987): whether a difference is shown to lie within ±margin.
+type Equivalence struct {
+	Margin   float64
+	Interval         // of the difference, at level 1−2α
+	Lower    float64 // p-value against "the difference is at most −margin"
+	Upper    float64 // p-value against "the difference is at least margin"
+	P        float64 // the larger of the two
+	Shown    bool    // the whole interval lies within the margin
+}
+
+// Equivalent makes the two tests on an estimate of a difference. interval must be of level 1−2α, by whatever method: it lies within
+// the margin exactly when both one-sided tests at α reject. The p-values are of the normal approximation with the estimate's
+// standard error and explain the decision; the interval makes it.
+func Equivalent(e Estimate, margin float64) Equivalence {
+	q := Equivalence{Margin: margin, Interval: e.Interval, Lower: 1, Upper: 1}
+	q.Shown = margin > 0 && e.N > 0 && e.Low > -margin && e.High < margin
+	if e.SE > 0 {
+		q.Lower = distuv.UnitNormal.Survival((e.Value + margin) / e.SE)
+		q.Upper = distuv.UnitNormal.CDF((e.Value - margin) / e.SE)
+	}
+	q.P = max(q.Lower, q.Upper)
+	return q
+}
+
+// PairedT is Student's t-test of paired differences: t, the two-sided p-value, and the degrees of freedom. It assumes normal
+// differences of independent examples; t is 0 and p 1 where there are fewer than two, or where they do not vary.
+func PairedT(differences []float64) (t, p float64, freedom int) {
+	n := len(differences)
+	sd := deviation(differences)
+	if n < 2 || sd == 0 {
+		return 0, 1, max(0, n-1)
+	}
+	t = mean(differences) / (sd / math.Sqrt(float64(n)))
+	return t, 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Survival(math.Abs(t)), n - 1
+}
+
+// PairedTOST is the equivalence test of paired differences by Student's t, as in statsmodels' ttost_paired: the larger of the two
+// one-sided p-values.
+func PairedTOST(differences []float64, margin float64) float64 {
+	n := len(differences)
+	sd := deviation(differences)
+	if n < 2 || sd == 0 {
+		return 1
+	}
+	se, m := sd/math.Sqrt(float64(n)), mean(differences)
+	d := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}
+	return max(d.Survival((m+margin)/se), d.CDF((m-margin)/se))
+}
