@@ -162,3 +162,13 @@ func (p *Project) judgeNotes(ctx context.Context) ([]string, error) {
 	}
 	return notes, nil
 }
+
+// Pairwise says whether the judge of a metric compares pairs; an empty name is the only judge.
+func (p *Project) Pairwise(metric string) bool {
+	for _, m := range p.Task.Metrics {
+		if m.Judge != nil && (m.Name == metric || metric == "") {
+			return m.Judge.Pairwise
+		}
+	}
+	return false
+}

@@ -14,7 +14,8 @@ import (
 
 // outside asks the task's judges and programs. They are made when first asked: a task that has judges can be read without them.
 type outside struct {
-	p *Project
+	p    *Project
+	anew bool // programs are run also where the store has their scores
 
 	mu       sync.Mutex
 	judges   map[string]*judge.Judge
@@ -72,7 +73,11 @@ func (o *outside) program(spec *rung.MetricSpec) (*program.Program, error) {
 	if p := o.programs[spec.Name]; p != nil {
 		return p, nil
 	}
-	p, err := program.New(program.Config{Metric: spec.Name, Spec: *spec.Program, PassFail: spec.PassFail, Dir: o.p.Task.Dir, Store: o.p.Store})
+	c := program.Config{Metric: spec.Name, Spec: *spec.Program, PassFail: spec.PassFail, Dir: o.p.Task.Dir}
+	if !o.anew {
+		c.Store = o.p.Store
+	}
+	p, err := program.New(c)
 	if err == nil {
 		o.programs[spec.Name] = p
 	}

@@ -115,3 +115,30 @@ func (t *Tally) Judged(metric string) (ids []string, scores []float64, clusters 
 	}
 	return ids, t.own(i, rows), t.clusters(rows), true
 }
+
+// Try gives one metric's own score of one answer. failed says why it could not judge, where it is one that can fail (an expression, a
+// program, a judge); the score is 0 then. The error ends the work.
+func (g *Grader) Try(ctx context.Context, metric string, ex *rung.Example, ans *rung.Answer) (score float64, failed string, err error) {
+	if err := g.Ask(ctx, ex, ans); err != nil {
+		return 0, "", err
+	}
+	i, ok := g.index[metric]
+	if !ok {
+		return 0, "there is no such metric", nil
+	}
+	m := &g.metrics[i]
+	r := g.read(ex, ans)
+	score = m.score(r, make([]float64, m.width))
+	if m.source == "" && m.missed != expressionNo {
+		return score, "", nil
+	}
+	if v := ans.Outside[m.source]; m.source != "" && v.Failed != "" {
+		return 0, v.Failed, nil
+	}
+	for _, f := range r.faults {
+		if f.metric == metric {
+			return 0, f.why, nil
+		}
+	}
+	return score, "", nil
+}
