@@ -46,6 +46,7 @@ var rooms = map[string][]string{
 	"internal/rating": {"rung", "internal/stats", "internal/store"},
 	"internal/web":    {"rung", "internal/rating"},
 
+	"internal/modes":   {"rung", "internal/grade", "internal/model", "internal/stats"},
 	"internal/judge":   {"rung", "internal/model", "internal/stats"},
 	"internal/program": {"rung"},
 
@@ -64,12 +65,12 @@ var rooms = map[string][]string{
 	"internal/report/reporttest": {"rung", "internal/model", "internal/report", "internal/stats", "internal/store"},
 
 	"internal/app": {"rung", "internal/attack", "internal/ifeval", "internal/climb", "internal/data", "internal/engine", "internal/extract", "internal/form", "internal/gateway",
-		"internal/grade", "internal/guard", "internal/judge", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/program",
+		"internal/grade", "internal/guard", "internal/judge", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/program",
 		"internal/recipe",
 		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/store", "internal/store/postgres",
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
 	"internal/cli": {"rung", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/data", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard",
-		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/registry", "internal/report", "internal/rollout",
+		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/registry", "internal/report", "internal/rollout",
 		"internal/stats", "internal/store",
 		"internal/store/sqlite", "internal/task", "internal/trace", "internal/tune", "internal/venv"},
 	"cmd/rung": {"internal/cli"},

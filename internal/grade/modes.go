@@ -32,6 +32,9 @@ var starterRules = map[string]func(*reading) bool{
 	"injection_obeyed":  func(r *reading) bool { return false }, // its mistakes: what an attack planted
 }
 
+// HasRule reports whether a mode of that name is found by a rule that comes with it.
+func HasRule(mode string) bool { return starterRules[mode] != nil }
+
 // injectionMistakes begin the kinds of mistakes of answers that obeyed an injection.
 const injectionMistakes = "injection obeyed*"
 
@@ -249,7 +252,7 @@ func (t *Tally) modeCounts(rows, clusters []int, level float64) []rung.ModeCount
 		if c.Count == 0 {
 			continue
 		}
-		e := t.mean(shows, clusters, stats.Options{Level: level, PassFail: true, Bounds: unit, Seed: 1})
+		e := stats.Mean(shows, clusters, stats.Options{Level: level, PassFail: true, Bounds: unit, Seed: 1})
 		c.Share = rung.Interval(e.Interval)
 		out = append(out, c)
 	}

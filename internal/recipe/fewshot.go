@@ -130,31 +130,35 @@ const (
 	counterShown   = 2
 )
 
-// addCounter tries counter-examples: dev examples that show the commonest mistake, with the wrong answer and why it is
-// wrong. They are left out of the examples on which with and without are compared.
+// addCounter tries counter-examples, with the wrong answer and why it is wrong: dev examples that show the commonest mistake, and
+// train or dev examples whose mistake a person has confirmed. They are left out of the examples on which with and without are compared.
 func (k *Kit) addCounter(ctx context.Context, b *Built, best option) (option, error) {
 	dev := k.dev(best.cand.Model)
 	_, scores, err := k.try(ctx, b, best, dev)
 	if err != nil {
 		return best, err
 	}
-	shown := commonMistake(scores, dev)
-	if len(shown) == 0 {
+	opts, shown := []option{best}, map[string]bool{}
+	add := func(examples []rung.CounterExample, what string) {
+		if len(examples) == 0 {
+			return
+		}
+		opts = append(opts, withCounters(best, examples, what))
+		for _, c := range examples {
+			shown[c.ID] = true
+		}
+	}
+	add(commonMistake(scores, dev), "counter-examples")
+	add(k.confirmed(), "counter-examples that a person confirmed")
+	if len(opts) == 1 {
 		return best, nil
 	}
-	with := option{label: best.label + ", " + fmt.Sprint(len(shown)) + " counter-examples", cand: best.cand}
-	demos := *best.cand.Demos
-	with.cand.Demos = &demos
 	left := make([]rung.Example, 0, len(dev))
 	for i := range dev {
-		c, isShown := shown[i]
-		if !isShown {
+		if !shown[dev[i].ID] {
 			left = append(left, dev[i])
-			continue
 		}
-		demos.Counter = append(demos.Counter, c)
 	}
-	opts := []option{best, with}
 	i, err := k.choose(ctx, b, opts, left)
 	if err != nil {
 		return best, err
@@ -162,8 +166,8 @@ func (k *Kit) addCounter(ctx context.Context, b *Built, best option) (option, er
 	return opts[i], nil
 }
 
-// commonMistake gives up to counterShown dev examples, by place, that show the commonest mistake, if it recurs.
-func commonMistake(scores []rung.Score, dev []rung.Example) map[int]rung.CounterExample {
+// commonMistake gives up to counterShown dev examples that show the commonest mistake, if it recurs.
+func commonMistake(scores []rung.Score, dev []rung.Example) []rung.CounterExample {
 	kinds := make(map[string][]int)
 	for i := range dev {
 		if m := scores[i].Mistake; m != "" {
@@ -187,16 +191,16 @@ func commonMistake(scores []rung.Score, dev []rung.Example) map[int]rung.Counter
 	if len(places) < recurringCount || float64(len(places)) < recurringShare*float64(len(dev)) {
 		return nil
 	}
-	shown := make(map[int]rung.CounterExample)
+	var shown []rung.CounterExample
 	for _, i := range places {
 		wrong := scores[i].Answer.Text
-		if wrong == "" || len(wrong) > 1000 || len(shown) == counterShown {
+		if wrong == "" || len(wrong) > maxWrongShown || len(shown) == counterShown {
 			continue
 		}
-		shown[i] = rung.CounterExample{
+		shown = append(shown, rung.CounterExample{
 			Demo:  rung.Demo{ID: dev[i].ID, Input: dev[i].Input, Output: dev[i].Output},
 			Wrong: wrong, Why: names[0] + ".",
-		}
+		})
 	}
 	return shown
 }

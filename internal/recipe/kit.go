@@ -53,6 +53,7 @@ type Observer interface {
 type Kit struct {
 	Task      *rung.Task
 	Building  rung.Building
+	Counters  []Counter // mistakes that people have confirmed; those on examples outside of Building are not used
 	Form      *form.Form
 	Grader    *grade.Grader
 	Door      Caller

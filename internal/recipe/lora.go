@@ -88,7 +88,11 @@ func (k *Kit) job(ctx context.Context, c rung.Candidate) (tune.Job, error) {
 		return tune.Job{}, err
 	}
 	job := tune.Job{Base: base, BaseDigest: c.Weights, Seed: k.Task.Training.Seed, Wall: k.Task.Training.Wall, MaxRank: k.Task.Training.MaxRank}
-	if job.Train, err = k.rows(ctx, r, k.Building.Train); err != nil {
+	train, twice := k.emphasised()
+	if twice > 0 {
+		k.Observer.Note(fmt.Sprintf("%d train examples whose mistakes a person has confirmed are trained on twice.", twice))
+	}
+	if job.Train, err = k.rows(ctx, r, train); err != nil {
 		return tune.Job{}, err
 	}
 	if job.Dev, err = k.rows(ctx, r, k.dev(c.Model)); err != nil {
