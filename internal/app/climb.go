@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 
 // Climb climbs the ladder for an open project. The document is stored as it grows; it is returned also with an error that
 // stopped the climb after something was scored, such as the end of the budget.
-func (p *Project) Climb(ctx context.Context, all bool, version string) (*rung.Document, error) {
+// With full every rung that is tried is asked every held-out example; else it stops as soon as its verdict is clear.
+func (p *Project) Climb(ctx context.Context, all, full bool, version string) (*rung.Document, error) {
 	ctx, cancel := p.withWall(ctx)
 	defer cancel()
 	kit, err := p.buildingKit(ctx)
@@ -29,7 +31,8 @@ func (p *Project) Climb(ctx context.Context, all bool, version string) (*rung.Do
 	}
 	plan := climb.Plan{
 		Bar: p.Task.Bar, Rungs: p.Task.Rungs, Models: p.Task.Models,
-		Alpha: p.Task.Alpha, Weights: p.Task.AlphaWeights, All: all,
+		Alpha: p.Task.Alpha, Weights: p.Task.AlphaWeights, All: all, Full: full || p.corrects(p.Task.Bar.Metric),
+		Heldout: p.Data.Heldout.Len(), Largest: rung.LargestGroup(p.Data.Heldout.Examples()), MayNotDecide: p.mayNotDecide(p.Task.Bar.Metric),
 	}
 	s := &steps{Project: p, kit: kit, tallies: make(map[rung.Digest]*grade.Tally)}
 	kit.Observer = s
@@ -76,7 +79,7 @@ func (s *steps) start(plan climb.Plan, version string) {
 		Bar: rung.BarInfo{
 			Metric: bar.Metric, AtLeast: bar.AtLeast, MinGain: bar.MinGain, Guards: bar.Guards,
 			MaxP95Millis: float64(bar.MaxP95Latency) / float64(time.Millisecond), MaxCostPerSuccess: bar.MaxCostPerSuccess,
-			Alpha: plan.Alpha, Level: plan.Level(s),
+			Alpha: plan.Alpha, Level: plan.Level(s), Stopping: plan.Stops(),
 		},
 		Decision: rung.Decision{Verdict: rung.Inconclusive, Reasons: []string{"The climb has not ended."}},
 	}
@@ -207,30 +210,28 @@ func ended(ctx context.Context, err error) error {
 const seed = 1
 
 // Score implements climb.Steps: the held-out set is read here, once per candidate.
-func (s *steps) Score(ctx context.Context, c *rung.Candidate, level float64) (climb.Scored, error) {
+func (s *steps) Score(ctx context.Context, c *rung.Candidate, level float64, stopping *climb.Stopping) (climb.Scored, error) {
 	s.Step("scoring on held-out")
 	r, err := s.kit.Runner(ctx, *c)
 	if err != nil {
 		return climb.Scored{}, ended(ctx, err)
 	}
 	card := store.Card{Candidate: c.Digest(), Split: rung.HeldoutIs, Set: s.Data.Heldout.Digest()}
-	tally, wall, err := recipe.Evaluate(ctx, r, s.Data.Heldout.Examples(), recipe.Evaluation{
-		Grader: s.Grader, Concurrency: s.kit.Concurrency(c.Model), Progress: s.Progress,
-		Keep: func(ctx context.Context, batch []recipe.IndexedScore) error {
-			scores := make([]rung.Score, len(batch))
-			for i := range batch {
-				scores[i] = batch[i].Score
-			}
-			return s.Store.PutScores(ctx, card, scores)
-		},
-	})
+	out, tally, err := scoring{
+		answerer: r, examples: s.Data.Heldout.Examples(), set: card.Set, grader: s.Grader, concurrency: s.kit.Concurrency(c.Model),
+		progress: s.Progress, keep: s.keeper(card), metric: s.Task.Bar.Metric, level: level, stopping: stopping,
+		judged: s.judging(card.Candidate, s.Task.Bar.Metric),
+	}.run(ctx)
 	if err != nil {
 		return climb.Scored{}, ended(ctx, err)
 	}
 	s.tallies[card.Candidate] = tally
-	out := climb.Scored{Card: tally.Scorecard(level, seed)}
-	out.Card.Candidate, out.Card.Split, out.Card.WallSeconds = card.Candidate, card.Split, wall.Seconds()
-	out.Bar, _ = tally.Estimate(s.Task.Bar.Metric, level, seed)
+	out.Card.Candidate, out.Card.Split = card.Candidate, card.Split
+	for _, n := range judgeNotes(&out.Card) {
+		if !slices.Contains(s.doc.Notes, n) {
+			s.note(n)
+		}
+	}
 	return out, nil
 }
 

@@ -102,12 +102,12 @@ func (p *Project) run(ctx context.Context, sub *Subject, suite *Suite, opt *Eval
 	card := store.Card{Candidate: sub.Digest, Split: suite.Split, Set: doc.Scores}
 	keep := p.keeper(card)
 	s := scoring{answerer: sub.Answerer, examples: suite.Examples, set: suite.Digest, grader: opt.Grader, concurrency: sub.Concurrency,
-		answers: opt.Answers, progress: p.opt.Observe.Progress, metric: bar.Metric,
+		answers: opt.Answers, progress: p.opt.Observe.Progress, metric: bar.Metric, judged: p.judging(sub.Digest, bar.Metric),
 		keep: func(ctx context.Context, batch []recipe.IndexedScore) error {
 			served.add(ctx, batch)
 			return keep(ctx, batch)
 		}}
-	plan := climb.Plan{Bar: bar, Alpha: p.Task.Alpha, Full: opt.Full || opt.NoBar, Heldout: len(suite.Examples),
+	plan := climb.Plan{Bar: bar, Alpha: p.Task.Alpha, Full: opt.Full || opt.NoBar || p.corrects(bar.Metric), Heldout: len(suite.Examples),
 		Largest: rung.LargestGroup(suite.Examples), MayNotDecide: p.mayNotDecide(bar.Metric)}
 	s.level, s.stopping = plan.Judging()
 	if s.stopping != nil {
@@ -119,6 +119,7 @@ func (p *Project) run(ctx context.Context, sub *Subject, suite *Suite, opt *Eval
 	}
 	doc.Scorecard, doc.Stopped = out.Card, out.Stop
 	doc.Scorecard.Candidate, doc.Scorecard.Split = sub.Digest, suite.Split
+	doc.Notes = append(doc.Notes, judgeNotes(&doc.Scorecard)...)
 	if !opt.NoBar {
 		doc.Verdict, doc.Reason, doc.NeededN = plan.Judge(&out)
 	}

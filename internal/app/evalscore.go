@@ -22,6 +22,7 @@ type scoring struct {
 	metric      string
 	level       float64         // of the intervals where it does not stop
 	stopping    *climb.Stopping // nil: every example is asked
+	judged      func(ctx context.Context, tally *grade.Tally, out *climb.Scored) error
 }
 
 func (s scoring) run(ctx context.Context) (climb.Scored, *grade.Tally, error) {
@@ -49,8 +50,8 @@ func (s scoring) run(ctx context.Context) (climb.Scored, *grade.Tally, error) {
 	out := climb.Scored{Card: tally.Scorecard(level, seed), Stop: stop}
 	out.Card.WallSeconds = wall.Seconds()
 	out.Bar, _ = tally.Estimate(s.metric, level, seed)
-	return out, tally, nil
+	if s.judged != nil {
+		err = s.judged(ctx, tally, &out)
+	}
+	return out, tally, err
 }
-
-// mayNotDecide says why a metric may not decide alone, such as a judge that was never held against people; empty when it may.
-func (p *Project) mayNotDecide(string) string { return "" }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/climb"
 	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/judge"
 	"github.com/rung-dev/rung/internal/stats"
@@ -143,24 +144,58 @@ func corrected(tally *grade.Tally, candidate rung.Digest, metric string, c *judg
 	return c.Correct(own, others, otherClusters, level, seed).Estimate, true
 }
 
-// judgeNotes say of each judge, once for a whole report, what its figures are worth.
-func (p *Project) judgeNotes(ctx context.Context) ([]string, error) {
+// judging fills in what is known of the judges of a result. Where the metric that decides is a calibrated judge's, its figure decides
+// with the bias taken out.
+func (p *Project) judging(candidate rung.Digest, metric string) func(context.Context, *grade.Tally, *climb.Scored) error {
+	if len(p.JudgeNames()) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, tally *grade.Tally, out *climb.Scored) error {
+		out.Card.Candidate = candidate
+		if err := p.judged(ctx, tally, &out.Card, out.Bar.Level); err != nil {
+			return err
+		}
+		_, c, err := p.JudgeInfo(ctx, metric)
+		if e, ok := corrected(tally, candidate, metric, c, out.Bar.Level); ok && err == nil {
+			out.Bar = e
+		}
+		return err
+	}
+}
+
+// corrects says that a metric is a calibrated judge's. Its figure decides with the judge's bias taken out, which is known to no
+// sequence, so every example is asked.
+func (p *Project) corrects(metric string) bool {
+	info, _, err := p.JudgeInfo(context.Background(), metric)
+	return err == nil && info != nil && info.Calibrated
+}
+
+// mayNotDecide says why a metric may not decide alone: a judge that was never held against people. Empty when it may.
+func (p *Project) mayNotDecide(metric string) string {
+	info, _, err := p.JudgeInfo(context.Background(), metric)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("nothing is known of its judge: %v", err)
+	case info == nil || info.MayDecide:
+		return ""
+	}
+	return fmt.Sprintf("%s is the figure of a judge that is not calibrated against people, which cannot decide alone (rung judge calibrate, or may_decide: true in the task file)", metric)
+}
+
+// judgeNotes say of each judge of a scorecard what its figures are worth.
+func judgeNotes(card *rung.Scorecard) []string {
 	var notes []string
-	for _, m := range p.Task.Metrics {
-		if m.Judge == nil {
-			continue
+	for _, info := range card.Judges {
+		if strings.Contains(info.Metric, ".") {
+			continue // said of the whole judge
 		}
-		info, _, err := p.JudgeInfo(ctx, m.Name)
-		if err != nil {
-			return nil, err
-		}
-		note := fmt.Sprintf("The metric %s is the judgement of %s (prompt %s). %s", m.Name, info.Model, info.Prompt, info.Says)
+		note := fmt.Sprintf("The metric %s is the judgement of %s (prompt %s). %s", info.Metric, info.Model, info.Prompt, info.Says)
 		if !info.Calibrated {
 			note += " Hold it against people with rung judge calibrate."
 		}
 		notes = append(notes, note)
 	}
-	return notes, nil
+	return notes
 }
 
 // Pairwise says whether the judge of a metric compares pairs; an empty name is the only judge.
