@@ -88,6 +88,8 @@ type RatingGold struct {
 type RatingOption struct {
 	Candidate Digest `json:"candidate"` // of a candidate or another subject; the name that an imported file gives, otherwise
 	Text      string `json:"text"`
+	// Also are other candidates that gave this very answer: what is said of it holds for them too.
+	Also []Digest `json:"also,omitempty"`
 }
 
 // Preference is a verdict on two answers, in the order of RatingItem.Options and not of the screen.

@@ -20,6 +20,9 @@ type Ratings interface {
 	// rater, else the first free one. When all are taken, seats follow that the queue does not have (len(q.Seats) and above).
 	TakeRatingSeat(ctx context.Context, queue, rater string) (seat int, err error)
 
+	// RatingSeats gives the seats that were taken: rater → seat.
+	RatingSeats(ctx context.Context, queue string) (map[string]int, error)
+
 	// PutRating adds r and gives it its Seq. Nothing is replaced.
 	PutRating(ctx context.Context, r rung.Rating) (rung.Rating, error)
 	// PutRatings adds ratings, all or none, in their order.

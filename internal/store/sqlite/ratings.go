@@ -122,6 +122,25 @@ func (t *tx) takenSeats(queue string) (map[int]bool, error) {
 	return taken, rows.Err()
 }
 
+// RatingSeats gives the seats that were taken.
+func (s *Store) RatingSeats(ctx context.Context, queue string) (map[string]int, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT rater, seat FROM rating_seats WHERE queue = ?", queue)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	defer rows.Close()
+	out := map[string]int{}
+	for rows.Next() {
+		var rater string
+		var seat int
+		if err := rows.Scan(&rater, &seat); err != nil {
+			return nil, s.failed(err)
+		}
+		out[rater] = seat
+	}
+	return out, s.failed(rows.Err())
+}
+
 // PutRating adds r.
 func (s *Store) PutRating(ctx context.Context, r rung.Rating) (rung.Rating, error) {
 	rs := []rung.Rating{r}
