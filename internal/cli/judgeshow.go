@@ -176,7 +176,7 @@ func printCalibration(w io.Writer, c *judge.Calibration) {
 // biasNames say what the figure of a bias is.
 var biasNames = map[string]string{
 	"level": "judge − people", "position": "the answer shown first wins (even: .5)", "order": "the order changes the verdict",
-	"length": "length: judge − people", "self": "own model: judge − people",
+	"length": "gain of twice the length", "self": "gain of its own model",
 }
 
 func intervalRow(w io.Writer, name string, iv rung.Interval) {

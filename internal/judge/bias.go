@@ -93,83 +93,29 @@ func orders(obs []Observation, s Settings) []Bias {
 	return []Bias{b, turn}
 }
 
-// length is how the judge leans to long answers beyond what people do: for pairs, how much more often it prefers the longer one; for
-// scores, by how much judge − people grows when the answer is twice as long.
+// length is how the judge leans to long answers beyond what people do: by how much its value grows when the answer is twice as long, at
+// the same rating by people. The rating is held fixed since a judge that is merely noisy would otherwise seem to lean against whatever
+// people like.
 func length(rated []Observation, s Settings) Bias {
-	if !s.Pairwise {
-		return slope(rated, s)
-	}
-	uneven := keep(rated, func(o *Observation) bool { return o.Length != 0 })
-	if len(uneven) < tooFew {
-		return missing("length", fmt.Sprintf("%d rated pairs have answers of different length", len(uneven)))
-	}
-	toLonger := func(of func(*Observation) float64) []float64 {
-		return column(uneven, func(o *Observation) float64 {
-			if o.Length > 0 {
-				return of(o)
-			}
-			return 1 - of(o)
-		})
-	}
-	judge, people := toLonger(judgeOf), toLonger((*Observation).Human)
-	e := stats.MeanDifference(people, judge, clusters(uneven), s.options())
-	b := Bias{Name: "length", Figure: rung.Interval(e.Interval), Judge: ptr(mean(judge)), People: ptr(mean(people))}
-	shares := fmt.Sprintf("it prefers the longer answer %.0f %% of the time, people %.0f %%: a difference of %s", 100**b.Judge, 100**b.People, plain(b.Figure))
-	return b.found("It is biased by length: "+shares+".", "It is biased by length, against long answers: "+shares+".", "No bias by length is shown: "+shares+".")
-}
-
-// judgeOf is the judge's value; a pair without a verdict favours neither.
-func judgeOf(o *Observation) float64 {
-	if o.Failed != "" {
-		return .5
-	}
-	return o.Judge
-}
-
-// slope is the slope of judge − people over log2 of the length.
-func slope(rated []Observation, s Settings) Bias {
 	if len(rated) < tooFew {
 		return missing("length", fmt.Sprintf("people rated %d answers", len(rated)))
 	}
-	parts := make([][]float64, len(rated))
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range rated {
-		x, y := rated[i].Length, rated[i].Judge-rated[i].Human()
-		low, high = min(low, x), max(high, x)
-		parts[i] = []float64{x, y, x * y, x * x}
+		low, high = min(low, rated[i].Length), max(high, rated[i].Length)
 	}
 	if high-low < .5 {
 		return missing("length", "the rated answers are of about the same length")
 	}
-	o := s.options()
-	o.Bounds = stats.Unbounded
-	e := stats.Figure(parts, clusters(rated), leastSquares, o)
-	b := Bias{Name: "length", Figure: rung.Interval(e.Interval)}
-	shown := plain(b.Figure)
-	return b.found("It is biased by length: an answer twice as long gains "+shown+" with it over what people give.",
-		"It is biased by length, against long answers: an answer twice as long changes by "+shown+" with it against what people give.",
-		"No bias by length is shown: an answer twice as long changes by "+shown+" with it against what people give.")
-}
-
-// leastSquares is the slope of y over x from the sums of x, y, xy and x².
-func leastSquares(sum []float64, n float64) float64 {
-	d := n*sum[3] - sum[0]*sum[0]
-	if d <= 1e-12*n*sum[3] {
-		return 0
+	b := Bias{Name: "length", Figure: partial(rated, func(o *Observation) float64 { return o.Length }, s)}
+	what := "of two answers that people rate alike, the one twice as long scores " + plain(b.Figure) + " with it"
+	if s.Pairwise {
+		what = "at the same rating by people, an answer twice as long as the other gains " + plain(b.Figure) + " of the wins with it"
 	}
-	return (n*sum[2] - sum[0]*sum[1]) / d
+	return b.found("It is biased by length, for long answers: "+what+".", "It is biased by length, against long answers: "+what+".", "No bias by length is shown: "+what+".")
 }
 
-// pearson is r from the sums of x, y, xy, x² and y².
-func pearson(sum []float64, n float64) float64 {
-	vx, vy := n*sum[3]-sum[0]*sum[0], n*sum[4]-sum[1]*sum[1]
-	if vx <= 1e-12*n*sum[3] || vy <= 1e-12*n*sum[4] {
-		return 0
-	}
-	return max(-1, min(1, (n*sum[2]-sum[0]*sum[1])/math.Sqrt(vx*vy)))
-}
-
-// self is how much the judge favours answers of its own model beyond what people do.
+// self is how much the judge favours answers of its own model at the same rating by people.
 func self(rated []Observation, s Settings) Bias {
 	known := keep(rated, func(o *Observation) bool { return o.Own != 0 })
 	own := keep(known, func(o *Observation) bool { return o.Own > 0 })
@@ -179,48 +125,59 @@ func self(rated []Observation, s Settings) Bias {
 	if s.Pairwise && len(known) < tooFew {
 		return missing("self", fmt.Sprintf("%d rated pairs have one answer of its own model", len(known)))
 	}
-	var e stats.Estimate
-	o := s.options()
+	step := .5 // from another's answer to its own is a step of 1
 	if s.Pairwise {
-		favour := func(of func(*Observation) float64) []float64 {
-			return column(known, func(o *Observation) float64 {
-				if o.Own > 0 {
-					return of(o)
-				}
-				return 1 - of(o)
-			})
-		}
-		e = stats.MeanDifference(favour((*Observation).Human), favour(judgeOf), clusters(known), o)
-	} else {
-		o.Bounds = stats.Bounds{Low: -2, High: 2}
-		e = stats.Figure(ownParts(known), clusters(known), apart, o)
+		step = 1 // from an even share of the wins to its own answer's
 	}
-	b := Bias{Name: "self", Figure: rung.Interval(e.Interval)}
+	b := Bias{Name: "self", Figure: partial(known, func(o *Observation) float64 { return step * float64(o.Own) }, s)}
 	shown := plain(b.Figure)
-	return b.found("It favours answers of its own model by "+shown+" more than people do.", "It is harder on answers of its own model than people are, by "+shown+".",
-		"No preference for its own model is shown: "+shown+".")
+	return b.found("It favours answers of its own model, by "+shown+" at the same rating by people.", "It is harder on answers of its own model, by "+shown+" at the same rating by people.",
+		"No preference for its own model is shown: "+shown+" at the same rating by people.")
 }
 
-// ownParts are, for each answer, whether it is the judge's own, judge − people of it, and the same of others'.
-func ownParts(known []Observation) [][]float64 {
-	parts := make([][]float64, len(known))
-	for i := range known {
-		d := known[i].Judge - known[i].Human()
-		if known[i].Own > 0 {
-			parts[i] = []float64{1, d, 0, 0}
-		} else {
-			parts[i] = []float64{0, 0, 1, d}
-		}
+// partial is the slope of the judge's value over x at the same rating by people: least squares of the judge on people and x.
+func partial(obs []Observation, x func(*Observation) float64, s Settings) rung.Interval {
+	parts := make([][]float64, len(obs))
+	for i := range obs {
+		y, h, v := judgeOf(&obs[i], s.Pairwise), obs[i].Human(), x(&obs[i])
+		parts[i] = []float64{y, h, v, y * h, y * v, h * v, h * h, v * v}
 	}
-	return parts
+	o := s.options()
+	o.Bounds = stats.Unbounded
+	return rung.Interval(stats.Figure(parts, clusters(obs), partialSlope, o).Interval)
 }
 
-// apart is the difference of the two means; 0 where a resample has only one of the two.
-func apart(sum []float64, _ float64) float64 {
-	if sum[0] == 0 || sum[2] == 0 {
+// judgeOf is the judge's value; a pair without a verdict favours neither.
+func judgeOf(o *Observation, pairwise bool) float64 {
+	if o.Failed != "" && pairwise {
+		return .5
+	}
+	return o.Judge
+}
+
+// partialSlope is the coefficient of x in the regression of y on h and x, from the sums of y, h, x, yh, yx, hx, h² and x²; 0 where x
+// does not vary beside h.
+func partialSlope(sum []float64, n float64) float64 {
+	y, h, x := sum[0]/n, sum[1]/n, sum[2]/n
+	yh, yx, hx := sum[3]/n-y*h, sum[4]/n-y*x, sum[5]/n-h*x
+	hh, xx := sum[6]/n-h*h, sum[7]/n-x*x
+	if hh < 1e-12 {
+		hh, yh, hx = 1, 0, 0
+	}
+	d := xx*hh - hx*hx
+	if d <= 1e-12*xx*hh || xx < 1e-12 {
 		return 0
 	}
-	return sum[1]/sum[0] - sum[3]/sum[2]
+	return (yx*hh - yh*hx) / d
+}
+
+// pearson is r from the sums of x, y, xy, x² and y².
+func pearson(sum []float64, n float64) float64 {
+	vx, vy := n*sum[3]-sum[0]*sum[0], n*sum[4]-sum[1]*sum[1]
+	if vx <= 1e-12*n*sum[3] || vy <= 1e-12*n*sum[4] {
+		return 0
+	}
+	return max(-1, min(1, (n*sum[2]-sum[0]*sum[1])/math.Sqrt(vx*vy)))
 }
 
 func mean(values []float64) float64 {

@@ -217,6 +217,9 @@ func (c *Calibration) words() []string {
 	if c.Among != nil && len(c.Agreement) > 0 {
 		out = append(out, fmt.Sprintf("People agree with each other to %s, it agrees with them to %s.", num(c.Among.Value), num(c.Agreement[0].Value)))
 	}
+	if same := c.constant(); same != "" {
+		out = append(out, same)
+	}
 	for _, b := range c.Biases {
 		if b.Found {
 			out = append(out, b.Says)
@@ -226,6 +229,20 @@ func (c *Calibration) words() []string {
 		out = append(out, fmt.Sprintf("It gave no verdict on %d of %d answers; these count as 0 in every figure but agreement.", c.Failed, c.Rated+c.Judged))
 	}
 	return out
+}
+
+// constant says that the judge says the same of everything.
+func (c *Calibration) constant() string {
+	said := keep(c.Kept, func(o *Observation) bool { return o.Failed == "" })
+	if len(said) < 2 {
+		return ""
+	}
+	for i := range said {
+		if said[i].Judge != said[0].Judge {
+			return ""
+		}
+	}
+	return fmt.Sprintf("It says the same of every answer (%s on a scale of 0 to 1): it tells nothing apart.", num(said[0].Judge))
 }
 
 // strength puts chance-corrected agreement into words (Landis & Koch, Biometrics 1977).
