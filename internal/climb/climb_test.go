@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +30,9 @@ type ladder struct {
 	rng      *rand.Rand
 	tallies  map[rung.Digest]*grade.Tally
 	told     []rung.Outcome
-	asked    int  // examples in all scorecards
-	lean     bool // only the figures that verdicts rest on: resampling the others 10,000 times per climb is not what is tested
+	asked    int                  // examples in all scorecards
+	tossed   map[rung.Rung][]bool // what each rung answers to each example; cleared for a new climb
+	lean     bool                 // only the figures that verdicts rest on: resampling the others 10,000 times per climb is not what is tested
 }
 
 func newLadder(t testing.TB, n int, seed uint64, quality map[rung.Rung]float64) *ladder {
@@ -47,9 +49,9 @@ func newLadder(t testing.TB, n int, seed uint64, quality map[rung.Rung]float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &ladder{t: t, grader: g, quality: quality, why: map[rung.Rung]string{}, rng: rand.New(rand.NewPCG(seed, 7)), tallies: map[rung.Digest]*grade.Tally{}}
+	l := &ladder{t: t, grader: g, quality: quality, why: map[rung.Rung]string{}, rng: rand.New(rand.NewPCG(seed, 7)), tallies: map[rung.Digest]*grade.Tally{}, tossed: map[rung.Rung][]bool{}}
 	for i := range n {
-		l.examples = append(l.examples, rung.Example{ID: fmt.Sprint("e", i), Output: json.RawMessage(`"right"`)})
+		l.examples = append(l.examples, rung.Example{ID: fmt.Sprint("e", i), Input: json.RawMessage(fmt.Sprint(i)), Output: json.RawMessage(`"right"`)})
 	}
 	return l
 }
@@ -69,7 +71,7 @@ func (l *ladder) Score(ctx context.Context, c *rung.Candidate, level float64, st
 			return stop != nil
 		}}
 	}
-	tally, _, err := recipe.Evaluate(ctx, coin{l, l.quality[c.Rung]}, l.examples, ev)
+	tally, _, err := recipe.Evaluate(ctx, l.toss(c.Rung), l.examples, ev)
 	if err != nil {
 		return Scored{}, err
 	}
@@ -88,18 +90,29 @@ func (l *ladder) Score(ctx context.Context, c *rung.Candidate, level float64, st
 	return Scored{Card: card, Bar: bar, Stop: stop}, nil
 }
 
-// coin answers right with a given probability.
+// coin answers right with a given probability, and an input always alike, so that a climb can be made again in another way.
 type coin struct {
 	l     *ladder
-	right float64
+	right []bool
 }
 
-func (c coin) Answer(context.Context, json.RawMessage) (rung.Answer, error) {
+func (l *ladder) toss(r rung.Rung) coin {
+	if l.tossed[r] == nil {
+		l.tossed[r] = make([]bool, len(l.examples))
+		for i := range l.tossed[r] {
+			l.tossed[r][i] = l.rng.Float64() < l.quality[r]
+		}
+	}
+	return coin{l, l.tossed[r]}
+}
+
+func (c coin) Answer(_ context.Context, input json.RawMessage) (rung.Answer, error) {
+	i, err := strconv.Atoi(string(input))
 	value := json.RawMessage(`"wrong"`)
-	if c.l.rng.Float64() < c.right {
+	if c.right[i] {
 		value = json.RawMessage(`"right"`)
 	}
-	return rung.Answer{Value: value, Latency: c.l.latency, CostUSD: c.l.cost, Made: 1}, nil
+	return rung.Answer{Value: value, Latency: c.l.latency, CostUSD: c.l.cost, Made: 1}, err
 }
 
 func (l *ladder) Compare(_ context.Context, a, b rung.Digest, level float64) (rung.Comparison, error) {
@@ -267,6 +280,7 @@ func TestWrongPassesOfTheWholeClimbStayWithinAlpha(t *testing.T) {
 	l.lean = true
 	wrong := 0
 	for range climbs {
+		clear(l.tossed)
 		if _, d := l.run(plan()); d.Verdict == rung.Pass {
 			wrong++
 		}
