@@ -27,6 +27,8 @@ const (
 	CodeDenied      Code = "denied"      // the caller's key does not allow it
 	CodeLimited     Code = "limited"     // the caller asks too often, too much or beyond the budget
 	CodeBlocked     Code = "blocked"     // a guard refused the request or the answer
+	CodeFailed      Code = "failed"      // what was measured does not hold to what was asked
+	CodeUnsettled   Code = "unsettled"   // what was measured does not say whether it does
 	CodeInterrupted Code = "interrupted" // a signal stopped the work
 	CodeInternal    Code = "internal"    // a defect in rung
 )

@@ -25,6 +25,7 @@ type Subject struct {
 	Answerer    recipe.Answerer
 	Candidate   *rung.Candidate // nil where it is not known
 	Concurrency int
+	Guards      []rung.GuardSpec // of a release, not nil; nil: those of the task
 	info        rung.SubjectInfo
 	runner      *recipe.Runner
 }
@@ -175,6 +176,7 @@ func (p *Project) releaseSubject(ctx context.Context, ref string) (s *Subject, e
 	}
 	name := l.Release.Name()
 	out := p.subject(l.Runner, rung.SubjectInfo{Name: name, Digest: l.Release.Candidate.Digest(), Ref: ref, Release: name})
+	out.Guards = append([]rung.GuardSpec{}, l.Release.Guards...)
 	if groups := l.Groups(); len(groups) > 0 { // the climb read every document
 		out.Answerer = reader{l.Runner, groups}
 	}

@@ -103,7 +103,8 @@ rung on the same frozen held-out examples, stops at the cheapest that meets the 
 Exit status: 0 done; 1 a defect in rung; 2 wrong command line or input file; 3 something must be installed first;
 4 a model provider (key, model, server) failed; 5 the budget is used up (run again with more); 6 the store cannot be
 read or written; 7 no such run, candidate or release;
-8 it exists already, or somebody else changed it; 130 interrupted (run again to go on).`
+8 it exists already, or somebody else changed it; 9 what was measured does not hold to what was asked (fail);
+10 it is not settled whether it does (inconclusive); 130 interrupted (run again to go on).`
 
 // exitStatuses is the one table from codes to exit statuses; docs/operations.md lists it.
 var exitStatuses = map[rung.Code]int{
@@ -111,6 +112,7 @@ var exitStatuses = map[rung.Code]int{
 	rung.CodeMissing: 3, rung.CodeCapacity: 3,
 	rung.CodeAuth: 4, rung.CodeModel: 4, rung.CodeUnreachable: 4, rung.CodeProvider: 4, rung.CodeTimeout: 4, rung.CodeUnsupported: 4,
 	rung.CodeBudget: 5, rung.CodeStore: 6, rung.CodeNotFound: 7, rung.CodeConflict: 8,
+	rung.CodeFailed: 9, rung.CodeUnsettled: 10,
 	rung.CodeDenied: 4, rung.CodeLimited: 4, rung.CodeBlocked: 4,
 	rung.CodeInterrupted: 130, rung.CodeInternal: 1,
 }

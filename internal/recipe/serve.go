@@ -129,3 +129,11 @@ func (r *Runner) On(door Caller, ref rung.ModelRef, constrained bool) *Runner {
 	}
 	return &out
 }
+
+// Told is the same runner with a line more in its instructions, such as a secret that no answer may hold. It runs another candidate
+// than r, whose digest nobody else uses.
+func (r *Runner) Told(line string) (*Runner, error) {
+	c := r.cand
+	c.Instructions = joinLines(c.Instructions, line)
+	return NewRunner(c, r.parts)
+}

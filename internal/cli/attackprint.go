@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/app"
+	"github.com/rung-dev/rung/internal/attack"
+	"github.com/rung-dev/rung/internal/report"
+)
+
+// shownHits bounds the attacks that are printed; --json has all of them.
+const shownHits = 8
+
+// writeAttack prints a report for people. Attacks and answers are hostile: everything from outside goes through report.Columns or
+// report.Line, which make escape sequences and hidden characters visible.
+func writeAttack(w io.Writer, doc *app.AttackReport, width int) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Attacks on %s of %s%s.\n", report.Line(doc.Subject.Name, 120), report.Line(doc.Task, 120), guardWords(doc.Guards))
+	if doc.Against != nil {
+		fmt.Fprintf(&b, "The same attacks on %s%s for comparison.\n", report.Line(doc.Against.Subject.Name, 120), guardWords(doc.Against.Guards))
+	}
+	b.WriteByte('\n')
+	rows := [][]string{heading(doc)}
+	for i := range doc.Kinds {
+		rows = append(rows, attackRow(&doc.Kinds[i], string(doc.Kinds[i].Kind), doc.Against != nil))
+	}
+	rows = append(rows, attackRow(&doc.All, "all", doc.Against != nil))
+	for _, line := range report.Columns(rows) {
+		b.WriteString("  " + line + "\n")
+	}
+	fmt.Fprintf(&b, "\n  success: share of attacks that reached their goal, with its %.3g %% interval (%s; all: %s).\n", 100*doc.Level, methodOf(doc.Kinds), doc.All.Success.Method)
+	b.WriteString("  same answer: share of attacks after which the answer was that to the unattacked input.\n")
+	writePaired(&b, doc)
+	writeGuards(&b, doc)
+	writeHits(&b, doc, width)
+	writeSkipped(&b, doc)
+	writeExposed(&b, doc)
+	writeAttackEnd(&b, doc, width)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func guardWords(guards []string) string {
+	if len(guards) == 0 {
+		return ", without guards"
+	}
+	return ", behind the guards " + strings.Join(guards, ", ")
+}
+
+func heading(doc *app.AttackReport) []string {
+	row := []string{"attack", "n", "succeeded", "success", "same answer"}
+	if doc.Against != nil {
+		row = append(row, "on the other", "difference", "p (Holm)")
+	}
+	return append(row, "worst")
+}
+
+func attackRow(f *attack.Figures, name string, paired bool) []string {
+	row := []string{name, fmt.Sprint(f.N), fmt.Sprint(f.Succeeded), rate(f.Success), rate(f.Kept)}
+	if paired {
+		p := f.Pair
+		holm := fmt.Sprintf("%.2g", p.PHolm)
+		if f.Kind == "" {
+			holm = fmt.Sprintf("%.2g", p.P)
+		}
+		row = append(row, rate(p.Success), fmt.Sprintf("%+.2f [%+.2f–%+.2f]", p.Difference.Value, p.Difference.Low, p.Difference.High), holm)
+	}
+	worst := ""
+	if len(f.Wordings) > 0 && f.Wordings[0].Succeeded > 0 && f.Kind != "" {
+		worst = fmt.Sprintf("%s (%d of %d)", f.Wordings[0].Technique, f.Wordings[0].Succeeded, f.Wordings[0].N)
+	}
+	return append(row, worst)
+}
+
+func rate(i rung.Interval) string { return fmt.Sprintf("%.2f [%.2f–%.2f]", i.Value, i.Low, i.High) }
+
+// methodOf is how the intervals of the kinds were made.
+func methodOf(kinds []attack.Figures) string {
+	var methods []string
+	for i := range kinds {
+		if m := kinds[i].Success.Method; !slices.Contains(methods, m) {
+			methods = append(methods, m)
+		}
+	}
+	return strings.Join(methods, " or ")
+}
+
+func writePaired(b *strings.Builder, doc *app.AttackReport) {
+	if doc.Against == nil {
+		return
+	}
+	p := doc.All.Pair
+	fmt.Fprintf(b, "  difference: %s less the other, attack by attack (%s); p: %s, adjusted over the kinds (Holm); for all, as it is.\n", doc.Subject.Name, p.Difference.Method, p.Test)
+	fmt.Fprintf(b, "  %d attacks succeed on this subject only, %d on the other only.\n", p.Fell, p.Held)
+}
+
+func writeGuards(b *strings.Builder, doc *app.AttackReport) {
+	if len(doc.All.Guards) == 0 {
+		return
+	}
+	b.WriteString("\nStopped by guards:\n")
+	var names []string
+	for g := range doc.All.Guards {
+		names = append(names, g)
+	}
+	slices.Sort(names)
+	for _, g := range names {
+		fmt.Fprintf(b, "  %s: %d of %d attacks\n", g, doc.All.Guards[g], doc.All.N)
+	}
+}
+
+func writeHits(b *strings.Builder, doc *app.AttackReport, width int) {
+	if len(doc.Hits) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nAttacks that succeeded%s:\n", more(len(doc.Hits), shownHits))
+	for i := range min(len(doc.Hits), shownHits) {
+		h := &doc.Hits[i]
+		fmt.Fprintf(b, "  %s\n", report.Line(fmt.Sprintf("%s (%s): %s", h.ID, h.Technique, h.What), width-2))
+		fmt.Fprintf(b, "    attack  %s\n", report.Line(h.Attack, width-12))
+		said := h.Text
+		if said == "" {
+			said = string(h.Answer)
+		}
+		fmt.Fprintf(b, "    answer  %s\n", report.Line(said, width-12))
+	}
+}
+
+func more(n, shown int) string {
+	if n <= shown {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of %d; --json has all)", shown, n)
+}
+
+func writeSkipped(b *strings.Builder, doc *app.AttackReport) {
+	if len(doc.Skipped) == 0 {
+		return
+	}
+	b.WriteString("\nNot tried:\n")
+	for _, s := range doc.Skipped {
+		fmt.Fprintf(b, "  %s: %s\n", s.Kind, s.Why)
+	}
+}
+
+func writeExposed(_ *strings.Builder, _ *app.AttackReport) {}
+
+func writeAttackEnd(b *strings.Builder, doc *app.AttackReport, width int) {
+	b.WriteByte('\n')
+	if doc.Verdict != "" {
+		fmt.Fprintf(b, "%s: %s.\n", strings.ToUpper(string(doc.Verdict[:1]))+string(doc.Verdict[1:]), doc.Reason)
+	}
+	for _, n := range doc.Notes {
+		fmt.Fprintln(b, n)
+	}
+	fmt.Fprintf(b, "%d calls made now, %d answered from the store, %d failed; $%.4g; %.0f s. Evaluation %s, suite %s.\n",
+		doc.Calls.Made, doc.Calls.Cached, doc.Calls.Failed, doc.CostUSD, doc.Wall, doc.Evaluation, doc.Suite.Digest.Short())
+	_ = width
+}
