@@ -13,6 +13,7 @@ func commands(s *settings) []*cobra.Command {
 		newSchemaCommand(s),
 		newClimbCommand(s),
 		newAttackCommand(s),
+		newForgettingCommand(s),
 		newReportCommand(s),
 		newRunsCommand(s),
 		newShowCommand(s),

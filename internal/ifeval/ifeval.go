@@ -7,6 +7,7 @@ package ifeval
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -224,4 +225,13 @@ func idOf(id, key json.RawMessage, line int) string {
 		}
 	}
 	return fmt.Sprintf("line-%d", line)
+}
+
+// Sample takes n prompts, those whose text has the least digest: the same on every machine, in an order without meaning.
+func Sample(prompts []Prompt, n int) []Prompt {
+	out := slices.Clone(prompts)
+	slices.SortFunc(out, func(a, b Prompt) int {
+		return cmp.Or(cmp.Compare(rung.DigestBytes([]byte(a.Text)), rung.DigestBytes([]byte(b.Text))), cmp.Compare(a.ID, b.ID))
+	})
+	return out[:min(n, len(out))]
 }
