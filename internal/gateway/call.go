@@ -45,6 +45,8 @@ type call struct {
 // answer handles a request for an answer of a model.
 func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, a *api) {
 	start := time.Now()
+	g.handling.Add(1)
+	defer g.handling.Add(-1) // last: what it has spent is counted then
 	c := &call{g: g, w: w, control: http.NewResponseController(w), r: r, ctx: r.Context(), api: a, cfg: g.config.Load(), state: g.state.Load(), start: start}
 	c.trace = &rung.Trace{ID: newTraceID(), At: start.UTC(), Gateway: g.opt.Name, API: a.name, Status: http.StatusOK, Parent: parentOf(r)}
 	defer c.end()

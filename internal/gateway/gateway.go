@@ -98,14 +98,15 @@ type Gateway struct {
 	end       context.CancelFunc
 	recent    recent
 	draining  atomic.Bool
-	public    atomic.Bool // it listens beyond this machine
+	handling  atomic.Int64 // requests for answers
+	public    atomic.Bool  // it listens beyond this machine
 	wait      sync.WaitGroup
 }
 
 // maxShadows bounds how many shadow answers are made at a time; beyond it they are left out.
 const maxShadows = 16
 
-// New makes a gateway and reads the store once.
+// New makes a gateway and reads the store once. It waits for no release: /readyz says when those are ready that it starts with.
 func New(ctx context.Context, opt Options) (*Gateway, error) {
 	if opt.WithGroups == nil {
 		return nil, &rung.Error{Code: rung.CodeInternal, Place: "gateway", What: "no way to tell retrieval the caller's groups was given"}
@@ -118,7 +119,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 		g.transport = newTransport()
 	}
 	g.ending, g.end = context.WithCancel(context.WithoutCancel(ctx))
-	g.releases = newReleases(opt.Releases)
+	g.releases = newReleases(g.ending, opt.Releases)
 	g.accounts = newAccounts(opt.Store, g.log)
 	g.SetConfig(opt.Config)
 	if err := g.refresh(ctx); err != nil {

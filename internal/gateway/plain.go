@@ -15,13 +15,24 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text)) // a caller that has gone needs no answer
 }
 
-// ready says whether requests are to be sent here.
+// ready says whether requests are to be sent here: not while it drains, nor before the releases are ready that it starts with, nor
+// where none of them could be. It names no task: anybody may ask.
 func (g *Gateway) ready(w http.ResponseWriter) {
-	if g.draining.Load() {
-		plain(w, http.StatusServiceUnavailable, "draining\n")
-		return
+	st := g.state.Load()
+	status, text := http.StatusServiceUnavailable, ""
+	switch loading := len(st.starting); {
+	case g.draining.Load():
+		text = "draining"
+	case loading > 0:
+		text = sprintf("not ready: the releases of %d aliases and rollouts are being loaded", loading)
+	case st.failed > 0 && st.failed == st.aliases:
+		text = "not ready: no release could be loaded; the log says why"
+	case st.failed > 0:
+		status, text = http.StatusOK, sprintf("ready, but for %d of %d aliases whose release could not be loaded; the log says why", st.failed, st.aliases)
+	default:
+		status, text = http.StatusOK, "ready"
 	}
-	plain(w, http.StatusOK, "ready\n")
+	plain(w, status, text+"\n")
 }
 
 func (g *Gateway) metrics(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,8 @@ const (
 	retryLoad = 5 * time.Second
 	// maxRetryLoad bounds how long, when it fails again and again and no request asks for it.
 	maxRetryLoad = 5 * time.Minute
+	// loadsAtOnce bounds how many releases are made ready at a time: each may read a model and start an engine.
+	loadsAtOnce = 4
 	// maxReleases bounds what is kept ready; the one that was used longest ago goes first.
 	maxReleases = 64
 )
@@ -22,6 +24,8 @@ const (
 // releases keeps releases ready, by task and version. Callers of one that is not ready wait for each other.
 type releases struct {
 	source Source
+	end    context.Context // ends when the gateway does
+	slots  chan struct{}
 	mu     sync.Mutex
 	ready  map[string]*loading
 	clock  int64
@@ -37,13 +41,13 @@ type loading struct {
 	used  int64
 }
 
-func newReleases(source Source) *releases {
-	return &releases{source: source, ready: map[string]*loading{}}
+func newReleases(end context.Context, source Source) *releases {
+	return &releases{source: source, end: end, slots: make(chan struct{}, loadsAtOnce), ready: map[string]*loading{}}
 }
 
 // get gives a release that is ready, made ready if it is not.
 func (c *releases) get(ctx context.Context, line rung.ReleaseLine) (*Release, error) {
-	l := c.start(ctx, line)
+	l := c.start(line)
 	if l.ended() { // also for a caller whose time is up: select would choose either
 		return l.rel, l.err
 	}
@@ -56,7 +60,7 @@ func (c *releases) get(ctx context.Context, line rung.ReleaseLine) (*Release, er
 }
 
 // start begins to make a release ready unless that has begun, and waits for nothing. One that failed is tried again after retryLoad.
-func (c *releases) start(ctx context.Context, line rung.ReleaseLine) *loading {
+func (c *releases) start(line rung.ReleaseLine) *loading {
 	name := nameOf(line)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +73,7 @@ func (c *releases) start(ctx context.Context, line rung.ReleaseLine) *loading {
 		l = &loading{done: make(chan struct{}), fails: fails}
 		c.ready[name] = l
 		c.evict(name)
-		go c.load(context.WithoutCancel(ctx), l, line)
+		go c.load(l, line)
 	}
 	l.used = c.clock
 	return l
@@ -98,10 +102,12 @@ func (l *loading) again() time.Time {
 	return l.at.Add(min(retryLoad<<min(l.fails, 10), maxRetryLoad))
 }
 
-func (c *releases) load(ctx context.Context, l *loading, line rung.ReleaseLine) {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
-	defer cancel()
+func (c *releases) load(l *loading, line rung.ReleaseLine) {
 	defer close(l.done)
+	c.slots <- struct{}{} // each of those who have one ends within loadTimeout
+	defer func() { <-c.slots }()
+	ctx, cancel := context.WithTimeout(c.end, loadTimeout)
+	defer cancel()
 	l.rel, l.err = c.source.Release(ctx, line)
 	l.at = time.Now()
 }

@@ -40,6 +40,7 @@ type rig struct {
 	rollouts *rollout.Controller
 	gw       *gateway.Gateway
 	url      string
+	up       string // URL of the model server
 	log      *lockedBuffer
 
 	mu       sync.Mutex
@@ -97,6 +98,7 @@ func newRig(t *testing.T, s setup) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
+	r.up = up
 	if r.store, err = sqlite.OpenServing(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +155,16 @@ func (r *rig) start(config *gateway.Config, up string, batch int) {
 		<-ended
 		r.check(r.recorder.Close(context.Background()))
 	})
+	r.eventually("the releases are loaded", r.loaded)
+}
+
+// loaded reports whether the gateway has done with the releases that it starts with.
+func (r *rig) loaded() bool {
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.url+"/readyz", http.NoBody)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return !strings.Contains(r.do(req).body, "being loaded")
 }
 
 func (r *rig) check(err error) {

@@ -106,8 +106,21 @@ func (s *Server) Serve(ctx context.Context) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.Warn("requests that did not end in time are cut off")
 		err = s.http.Close()
+		s.gateway.awaitHandlers()
 	}
 	return err
+}
+
+// awaitHandlers waits until the requests that were cut off have ended: what they have spent and their traces are kept after that.
+func (g *Gateway) awaitHandlers() {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(finishTimeout); g.handling.Load() > 0; <-tick.C {
+		if time.Now().After(end) {
+			g.log.Warn("requests that were cut off did not end; what they have spent is not counted", "requests", g.handling.Load())
+			return
+		}
+	}
 }
 
 // watchEvery is how often the configuration and the certificate are looked at for a change.

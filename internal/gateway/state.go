@@ -27,6 +27,9 @@ type state struct {
 	names    []string // of tasks, sorted
 	rollouts []rung.Rollout
 	waits    []wait
+	starting map[string]bool // aliases, as task@alias, and releases of rollouts that were there at the start and are still being made ready
+	failed   int             // aliases whose release could not be made ready
+	aliases  int
 }
 
 // wait is a release that was not ready when the state was made.
@@ -79,9 +82,9 @@ func (g *Gateway) followOnce(ctx context.Context) error {
 	return g.refresh(ctx)
 }
 
-// refresh reads the store and swaps the state, and waits for no release but at the start: keys and whatever is ready take effect
-// at once. An alias whose new release is not ready stays where it was until it is, so that no request waits for it; follow sees to
-// that. One that cannot be made ready is said in the log and tried again.
+// refresh reads the store and swaps the state, and waits for no release: keys and whatever is ready take effect at once. An alias
+// whose new release is not ready stays where it was until it is, so that no request waits for it; follow sees to that. At the start
+// there is nobody else to answer, and requests wait. One that cannot be made ready is said in the log and tried again.
 func (g *Gateway) refresh(ctx context.Context) error {
 	next, err := g.read(ctx)
 	if err != nil {
@@ -93,35 +96,11 @@ func (g *Gateway) refresh(ctx context.Context) error {
 		}
 	}
 	before := g.state.Load()
-	if before == nil {
-		if err := g.await(ctx, next); err != nil {
-			return err
-		}
-		before = &state{}
-	}
 	for _, t := range next.tasks {
-		g.prepare(ctx, before, next, t)
+		g.prepare(before, next, t)
 	}
-	g.prepareRollouts(ctx, next)
+	g.prepareRollouts(before, next)
 	g.state.Store(next)
-	return nil
-}
-
-// await makes the releases ready, one after the other, that a gateway starts with. Those that fail are left to prepare.
-func (g *Gateway) await(ctx context.Context, next *state) error {
-	for _, t := range next.tasks {
-		for _, version := range t.aliases {
-			if line, ok := t.versions[version]; ok {
-				_, _ = g.releases.get(ctx, line) // prepare says what it was
-			}
-		}
-	}
-	for _, line := range next.inRollouts() {
-		_, _ = g.releases.get(ctx, line) // prepareRollouts says what it was
-	}
-	if ctx.Err() != nil {
-		return &rung.Error{Code: rung.CodeInterrupted, Place: "gateway", What: "stopped before the releases were ready", Err: ctx.Err()}
-	}
 	return nil
 }
 
@@ -144,11 +123,14 @@ func (s *state) inRollouts() []rung.ReleaseLine {
 
 // prepareRollouts begins to make the releases of active rollouts ready. Until a target is ready here it gets no requests (see
 // job.assign).
-func (g *Gateway) prepareRollouts(ctx context.Context, next *state) {
+func (g *Gateway) prepareRollouts(before, next *state) {
 	for _, line := range next.inRollouts() {
-		switch l := g.releases.start(ctx, line); {
+		switch l := g.releases.start(line); {
 		case !l.ended():
 			next.waits = append(next.waits, wait{loading: l})
+			if name := "rollout of " + nameOf(line); before == nil || before.starting[name] {
+				next.starting[name] = true
+			}
 		case l.err != nil:
 			g.log.Error("a release of a rollout cannot be made ready", "release", nameOf(line), "error", l.err)
 		}
@@ -161,7 +143,7 @@ func (g *Gateway) read(ctx context.Context) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &state{revision: rev, tasks: map[string]*taskState{}}
+	next := &state{revision: rev, tasks: map[string]*taskState{}, starting: map[string]bool{}}
 	aliases, err := st.Aliases(ctx, "")
 	if err != nil {
 		return nil, err
@@ -205,35 +187,53 @@ func (g *Gateway) readKeys(ctx context.Context, next *state) error {
 }
 
 // prepare begins to make the releases of a task's aliases ready, and leaves those aliases where they were whose release is not.
-func (g *Gateway) prepare(ctx context.Context, before, next *state, t *taskState) {
+// before is nil at the start.
+func (g *Gateway) prepare(before, next *state, t *taskState) {
 	var was map[string]string
-	if b := before.tasks[t.name]; b != nil {
-		was = b.aliases
+	if before != nil && before.tasks[t.name] != nil {
+		was = before.tasks[t.name].aliases
 	}
 	for alias, version := range t.aliases {
+		next.aliases++
 		old := was[alias]
 		line, there := t.versions[version]
-		if there && old == version && !g.releases.has(line) {
+		if !there {
+			g.failedWhy(next, t.name, alias, version, old, &rung.Error{Code: rung.CodeNotFound, Place: t.name + "@" + version, What: "the alias " + alias + " points at a release that is not there"})
+			t.stay(alias, old)
+			continue
+		}
+		name := t.name + "@" + alias
+		first := before == nil || before.starting[name] && old == version
+		if !first && old == version && !g.releases.has(line) {
 			continue // it made room for others; the next request has it loaded
 		}
-		if there {
-			l := g.releases.start(ctx, line)
-			ended := l.ended()
-			if ended && l.err == nil {
-				continue
-			}
-			next.waits = append(next.waits, wait{l, ended})
-			if ended {
-				g.staysWhy(t.name, alias, version, old, l.err)
-			}
-		} else {
-			g.staysWhy(t.name, alias, version, old, &rung.Error{Code: rung.CodeNotFound, Place: t.name + "@" + version, What: "the alias " + alias + " points at a release that is not there"})
+		l := g.releases.start(line)
+		ended := l.ended()
+		if ended && l.err == nil {
+			continue
+		}
+		next.waits = append(next.waits, wait{l, ended})
+		switch {
+		case !ended && first: // there is nobody else to answer: its requests wait
+			next.starting[name] = true
+			continue
+		case first:
+			old = ""
+		}
+		if ended {
+			g.failedWhy(next, t.name, alias, version, old, l.err)
 		}
 		t.stay(alias, old)
 	}
 }
 
-func (g *Gateway) staysWhy(task, alias, version, old string, err error) {
+// failedWhy says that a release could not be made ready, and what becomes of the requests of its alias.
+func (g *Gateway) failedWhy(next *state, task, alias, version, old string, err error) {
+	next.failed++
+	if old == "" || old == version {
+		g.log.Error("a release cannot be made ready; until it can, requests for its alias are answered with an error, or go to the rest of the task where it is a segment's", "task", task, "alias", alias, "release", version, "error", err)
+		return
+	}
 	g.log.Error("a release cannot be made ready; its alias stays where it was", "task", task, "alias", alias, "release", version, "stays", old, "error", err)
 }
 

@@ -74,6 +74,9 @@ func (r *rig) another(source *slowly) (stop func()) {
 		server.Close()
 		stop()
 	})
+	if len(source.hold) == 0 {
+		r.eventually("the releases are loaded", r.loaded)
+	}
 	return stop
 }
 

@@ -112,7 +112,7 @@ func (j *job) canAnswer(version string) bool {
 	if !known {
 		return false
 	}
-	l := j.g.releases.start(j.ctx, line)
+	l := j.g.releases.start(line)
 	return l.ended() && l.err == nil
 }
 
