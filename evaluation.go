@@ -93,15 +93,19 @@ type Variance struct {
 // Drift compares an evaluation with an earlier one of the same subject on the same examples. The candidate is the same to the byte,
 // so what differs is the model underneath, or chance. Chance is measured: the same examples are answered twice now.
 type Drift struct {
-	With     string       `json:"with"` // the earlier evaluation
-	At       time.Time    `json:"at"`   // when it was made
-	N        int          `json:"n"`    // examples that both hold
-	Quality  []Comparison `json:"quality"`
-	Changed  *Interval    `json:"changed,omitempty"` // share of examples with another answer than then
-	Noise    *Interval    `json:"noise,omitempty"`   // share with another answer when asked again now
-	PChanged float64      `json:"p_changed"`         // exact McNemar of the two, one-sided figures paired by example
-	Served   []string     `json:"served_then,omitempty"`
-	Found    bool         `json:"found"`
-	Alpha    float64      `json:"alpha"`
-	Reason   string       `json:"reason"`
+	With    string       `json:"with"` // the earlier evaluation
+	At      time.Time    `json:"at"`   // when it was made
+	N       int          `json:"n"`    // examples that both hold
+	Quality []Comparison `json:"quality"`
+	Changed *Interval    `json:"changed,omitempty"` // share of examples with another answer than then
+	Noise   *Interval    `json:"noise,omitempty"`   // share with another answer when asked again now
+	// PChanged is two-sided, of Changed against Noise on the examples that were asked twice; PChangedHolm is adjusted together with
+	// the deciding metric's p-value.
+	PChanged     float64  `json:"p_changed"`
+	PChangedHolm float64  `json:"p_changed_holm"`
+	TestChanged  string   `json:"test_changed,omitempty"`
+	Served       []string `json:"served_then,omitempty"`
+	Found        bool     `json:"found"`
+	Alpha        float64  `json:"alpha"`
+	Reason       string   `json:"reason"`
 }

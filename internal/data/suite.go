@@ -51,6 +51,9 @@ func LoadSuite(ctx context.Context, task *rung.Task, f *form.Form, files ...stri
 	return s, nil
 }
 
+// ContentOf names what one example says: its input and its expected outputs.
+func ContentOf(e *rung.Example) rung.Digest { return contentDigest(e) }
+
 // SuiteDigest names examples by their content, whatever their order.
 func SuiteDigest(examples []rung.Example) rung.Digest {
 	sums := make([]sum, len(examples))

@@ -18,26 +18,31 @@ import (
 // Significant says whether P is under 1−level: a caller with several comparisons adjusts both, and fills in With, Candidate
 // and Practical.
 func Compare(a, b *Tally, metric string, level float64, seed uint64) (rung.Comparison, error) {
-	p, err := pairUp(a, b, metric)
+	e, p, test, err := Difference(a, b, metric, level, seed)
 	if err != nil {
 		return rung.Comparison{}, err
 	}
+	return rung.Comparison{Metric: metric, Difference: rung.Interval(e.Interval), P: p, PHolm: p, Test: test, Significant: p < 1-level}, nil
+}
+
+// Difference is what Compare rests on: the estimate of b − a, the two-sided p-value, and the test that it comes from.
+func Difference(a, b *Tally, metric string, level float64, seed uint64) (e stats.Estimate, pValue float64, test string, err error) {
+	p, err := pairUp(a, b, metric)
+	if err != nil {
+		return e, 1, "", err
+	}
 	m := &a.g.metrics[p.metric]
 	o := stats.Options{Level: level, Bounds: m.bounds, Seed: seed}
-	c := rung.Comparison{Metric: metric}
-	var e stats.Estimate
-	if p.plan != nil {
-		e, c.P, c.Test = p.anytimeTest(m, o)
-	} else if m.kind == passFail || m.kind == graded {
+	switch {
+	case p.plan != nil:
+		e, pValue, test = p.anytimeTest(m, o)
+	case m.kind == passFail || m.kind == graded:
 		e = stats.MeanDifference(p.first, p.second, p.clusters, o)
-		c.P, c.Test = p.scoreTest(m.kind, seed)
-	} else {
-		e, c.P, c.Test = p.corpusTest(m, o)
+		pValue, test = p.scoreTest(m.kind, seed)
+	default:
+		e, pValue, test = p.corpusTest(m, o)
 	}
-	c.Difference = rung.Interval(a.counted(e).Interval)
-	c.PHolm = c.P
-	c.Significant = c.P < 1-level
-	return c, nil
+	return a.counted(e), pValue, test, nil
 }
 
 // pairing is one metric of two tallies on the same examples.

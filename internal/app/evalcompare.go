@@ -1,0 +1,194 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/grade"
+	"github.com/rung-dev/rung/internal/stats"
+)
+
+// Match sets evaluations of one suite side by side; the first is the one that the others are compared with. metric is what the
+// comparisons are about; empty: the bar's.
+func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version string) (*rung.Matchup, error) {
+	if metric == "" {
+		metric = p.Task.Bar.Metric
+	}
+	if !slices.Contains(p.Grader.Names(), metric) {
+		return nil, &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("the task has no metric %q", metric), Do: "use a metric of its scorecards"}
+	}
+	first := all[0].Doc
+	m := &rung.Matchup{Task: p.Task.Name, Suite: first.Suite, Metric: metric, MinGain: p.Task.Bar.MinGain, Alpha: p.Task.Alpha,
+		Level: 1 - p.Task.Alpha, Started: time.Now().UTC(), Version: version}
+	for _, e := range all {
+		if e.Doc.Suite.Digest != first.Suite.Digest {
+			return nil, &rung.Error{Code: rung.CodeInput, Place: e.Doc.Subject.Name, What: "was not evaluated on the same suite as " + first.Subject.Name, Do: "evaluate both on one suite"}
+		}
+		own := *e.Doc
+		own.Segments = segments(e.Tally, e.Examples, rung.Bar{Metric: metric}, m.Level)
+		if metric != p.Task.Bar.Metric { // the scorecard was judged by another metric
+			own.Verdict, own.Reason, own.NeededN = "", "", 0
+		}
+		m.Subjects = append(m.Subjects, own)
+	}
+	for _, e := range all[1:] {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		pair, err := p.pair(all[0], e, metric)
+		if err != nil {
+			return nil, err
+		}
+		m.Pairs = append(m.Pairs, *pair)
+	}
+	adjust(m)
+	for i := range m.Pairs {
+		m.Pairs[i].Finding = finding(&m.Pairs[i], m)
+	}
+	m.Methods = matchMethods(m)
+	return m, nil
+}
+
+// pair compares b with a on every metric that both have, and on every segment.
+func (p *Project) pair(a, b *Evaluated, metric string) (*rung.Pair, error) {
+	level := 1 - p.Task.Alpha
+	out := &rung.Pair{A: a.Doc.Subject.Name, B: b.Doc.Subject.Name}
+	for _, name := range p.Grader.Names() {
+		c, err := contrast(a.Tally, b.Tally, name, level, p.Task.Bar.MinGain)
+		if err != nil {
+			return nil, err
+		}
+		if name == metric {
+			out.Deciding, out.N = c, c.Difference.N
+			continue
+		}
+		c.Practical = false // min_gain is in the unit of the bar's metric
+		out.Others = append(out.Others, c)
+	}
+	if gain := p.Task.Bar.MinGain; gain > 0 {
+		e, _, _, err := grade.Difference(a.Tally, b.Tally, metric, 1-2*p.Task.Alpha, seed)
+		if err != nil {
+			return nil, err
+		}
+		q := stats.Equivalent(e, gain)
+		out.Equivalence = &rung.Equivalence{Margin: gain, Interval: rung.Interval(q.Interval), P: q.P, Shown: q.Shown}
+	}
+	if err := pairSegments(out, a, b, metric, level, p.Task.Bar.MinGain); err != nil {
+		return nil, err
+	}
+	countShifts(out, a.Tally.Successes(), b.Tally.Successes())
+	return out, nil
+}
+
+func contrast(a, b *grade.Tally, metric string, level, gain float64) (rung.Contrast, error) {
+	e, p, test, err := grade.Difference(a, b, metric, level, seed)
+	return rung.Contrast{Metric: metric, Difference: rung.Interval(e.Interval), P: p, PHolm: p, Family: 1, Test: test,
+		Practical: e.Low > gain}, err
+}
+
+func pairSegments(out *rung.Pair, a, b *Evaluated, metric string, level, gain float64) error {
+	names := segmentNames(a.Examples)
+	if len(names) < 2 {
+		return nil
+	}
+	for _, name := range names {
+		in := inSegment(a.Examples, name)
+		left, right := a.Tally.Part(in), b.Tally.Part(in)
+		if left.Len() == 0 || right.Len() == 0 {
+			continue // neither figure nor n: an early stop came before it
+		}
+		c, err := contrast(left, right, metric, level, gain)
+		if rung.CodeOf(err) == rung.CodeInput { // nothing in common there
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		out.Segments = append(out.Segments, rung.SegmentShift{Segment: name, N: c.Difference.N, Shift: c})
+	}
+	return nil
+}
+
+func countShifts(out *rung.Pair, a, b map[string]bool) {
+	for id, was := range a {
+		is, both := b[id]
+		switch {
+		case !both:
+		case was && is:
+			out.BothRight++
+		case was:
+			out.Broken++
+		case is:
+			out.Fixed++
+		default:
+			out.BothWrong++
+		}
+	}
+}
+
+// adjust corrects p-values by Holm's method in three families, since they answer three questions: the deciding metric over all pairs,
+// the other metrics over all pairs, and the segments over all pairs.
+func adjust(m *rung.Matchup) {
+	var deciding, others, segments []*rung.Contrast
+	for i := range m.Pairs {
+		p := &m.Pairs[i]
+		deciding = append(deciding, &p.Deciding)
+		for j := range p.Others {
+			others = append(others, &p.Others[j])
+		}
+		for j := range p.Segments {
+			segments = append(segments, &p.Segments[j].Shift)
+		}
+	}
+	for _, family := range [][]*rung.Contrast{deciding, others, segments} {
+		ps := make([]float64, len(family))
+		for i, c := range family {
+			ps[i] = c.P
+		}
+		for i, adjusted := range stats.Holm(ps) {
+			family[i].PHolm, family[i].Family, family[i].Significant = adjusted, len(family), adjusted < m.Alpha
+		}
+	}
+}
+
+// finding says in a sentence what a pair shows, and never more.
+func finding(p *rung.Pair, m *rung.Matchup) string {
+	d := &p.Deciding
+	same := p.Equivalence != nil && p.Equivalence.Shown
+	switch {
+	case d.Significant && d.Difference.Value > 0 && d.Practical:
+		return fmt.Sprintf("%s is better than %s, by more than min_gain %g", p.B, p.A, m.MinGain)
+	case d.Significant && d.Difference.Value > 0 && same:
+		return fmt.Sprintf("%s is better than %s, and by less than min_gain %g: in practice they are the same", p.B, p.A, m.MinGain)
+	case d.Significant && d.Difference.Value > 0:
+		return fmt.Sprintf("%s is better than %s; that it is by more than min_gain %g is not shown", p.B, p.A, m.MinGain)
+	case d.Significant && same:
+		return fmt.Sprintf("%s is worse than %s, by less than min_gain %g", p.B, p.A, m.MinGain)
+	case d.Significant:
+		return fmt.Sprintf("%s is worse than %s", p.B, p.A)
+	case same:
+		return fmt.Sprintf("%s and %s are shown to be the same within min_gain %g", p.B, p.A, m.MinGain)
+	}
+	return "no difference is shown, and neither that there is none"
+}
+
+// matchMethods say how the figures of a matchup came about.
+func matchMethods(m *rung.Matchup) []string {
+	out := []string{
+		fmt.Sprintf("Every subject was asked the same examples of %s (n = %d, digest %s); a call that failed or an answer that cannot be read scores 0 and stays in n.", m.Suite.Name, m.Suite.N, m.Suite.Digest.Short()),
+		fmt.Sprintf("Differences are paired, example by example: B − A. Intervals are two-sided at level %g, each by itself; their methods stand beside them.", m.Level),
+		fmt.Sprintf("p-values are two-sided and adjusted by Holm's method within three families: %s over all pairs, the other metrics over all pairs, the segments over all pairs. Significant means: adjusted p below %g.", m.Metric, m.Alpha),
+	}
+	if m.MinGain > 0 {
+		out = append(out, fmt.Sprintf("“The same” means two one-sided tests at ±%g (min_gain), each at %g: the interval of the difference at level %g lies within the margin. It is not adjusted for the number of pairs.", m.MinGain, m.Alpha, 1-2*m.Alpha))
+	}
+	for i := range m.Subjects {
+		if s := m.Subjects[i].Stopped; s != nil {
+			out = append(out, fmt.Sprintf("%s stopped early, after %d of %d examples: its intervals and its comparisons are of confidence sequences, which hold at any stop, on the examples that both were asked.", m.Subjects[i].Subject.Name, s.N, s.Of))
+		}
+	}
+	return append(out, "Examples that share a group, and copies of each other, count as one cluster. Each example stands for the traffic it was drawn from; nothing is claimed about other traffic.")
+}

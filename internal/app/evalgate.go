@@ -1,0 +1,179 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/data"
+	"github.com/rung-dev/rung/internal/grade"
+)
+
+// GateOptions say what a gate holds a subject to.
+type GateOptions struct {
+	Baseline *rung.Baseline // nil: the bar alone
+	Margin   float64        // how much worse than the baseline will do, in the metric's unit
+	Bar      bool           // the bar too, where there is a baseline
+	Full     bool
+	Version  string
+}
+
+// baselineFormat is the version of the file.
+const baselineFormat = 1
+
+// baselineLimit bounds a baseline file, in bytes: ten thousand examples with a dozen metrics take some 3 MB.
+const baselineLimit = 256 << 20
+
+// ReadBaseline reads a committed baseline. Faults of the file are CodeInput.
+func ReadBaseline(path string) (*rung.Baseline, error) {
+	bad := func(what string, err error) error {
+		return &rung.Error{Code: rung.CodeInput, Place: path, What: what, Do: "write it again with rung gate --write", Err: err}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: path, What: "the baseline cannot be read: " + err.Error(), Do: "make one with rung gate TASK SUBJECT --baseline FILE --write", Err: err}
+	}
+	if info.Size() > baselineLimit {
+		return nil, bad("is too large for a baseline", nil)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, bad("cannot be read: "+err.Error(), err)
+	}
+	out := new(rung.Baseline)
+	if err := json.Unmarshal(b, out); err != nil {
+		return nil, bad("is no baseline: "+err.Error(), err)
+	}
+	if out.Format != baselineFormat {
+		return nil, bad(fmt.Sprintf("is a baseline of format %d, and this rung knows %d", out.Format, baselineFormat), nil)
+	}
+	for i := range out.Examples {
+		if len(out.Examples[i].Values) != len(out.Metrics) {
+			return nil, bad(fmt.Sprintf("example %d has %d values for %d metrics", i+1, len(out.Examples[i].Values), len(out.Metrics)), nil)
+		}
+	}
+	return out, nil
+}
+
+// NewBaseline is what a gate will compare with.
+func NewBaseline(e *Evaluated, c *rung.Candidate, metrics []string) *rung.Baseline {
+	content := map[string]rung.Digest{}
+	for i := range e.Examples {
+		content[e.Examples[i].ID] = data.ContentOf(&e.Examples[i])
+	}
+	b := &rung.Baseline{Format: baselineFormat, Evaluation: *e.Doc, Candidate: c, Metrics: metrics}
+	for _, r := range e.Tally.Rows() {
+		b.Examples = append(b.Examples, rung.BaselineRow{ID: r.ID, Content: content[r.ID][:16], Group: r.Group, Success: r.Success, Values: r.Values, Parts: r.Parts})
+	}
+	return b
+}
+
+// Gate holds an evaluation to a baseline, to the bar, or to both.
+func (p *Project) Gate(_ context.Context, e *Evaluated, opt GateOptions) (*rung.GateResult, error) {
+	out := &rung.GateResult{Evaluation: *e.Doc}
+	if opt.Baseline == nil || opt.Bar {
+		out.Checks = append(out.Checks, rung.GateCheck{Name: "bar: " + e.Doc.Metric, Verdict: e.Doc.Verdict, Reason: e.Doc.Reason,
+			Figure: e.Doc.Scorecard.Metrics[e.Doc.Metric]})
+	}
+	if opt.Baseline != nil {
+		if err := p.gateBaseline(e, &opt, out); err != nil {
+			return nil, err
+		}
+	}
+	out.Verdict = rung.Pass
+	for _, c := range out.Checks {
+		switch {
+		case c.Verdict == rung.Fail:
+			out.Verdict = rung.Fail
+		case c.Verdict != rung.Pass && out.Verdict == rung.Pass:
+			out.Verdict = rung.Inconclusive
+		}
+	}
+	return out, nil
+}
+
+// gateBaseline pairs the evaluation with the baseline on the examples that are the same in both.
+func (p *Project) gateBaseline(e *Evaluated, opt *GateOptions, out *rung.GateResult) error {
+	base := opt.Baseline
+	old, now, examples := shared(base, e)
+	out.Baseline = &base.Evaluation
+	if missing := len(base.Examples) - len(old); missing > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("%d of the baseline's %d examples are not in the suite any more, or have changed: they are in no comparison.", missing, len(base.Examples)))
+	}
+	if added := len(e.Examples) - len(now); added > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("%d of the suite's %d examples are not in the baseline: they are in no comparison. Write the baseline anew once this is merged.", added, len(e.Examples)))
+	}
+	if 2*len(old) < len(base.Examples) {
+		return &rung.Error{Code: rung.CodeInput, Place: base.Evaluation.Suite.Name, What: fmt.Sprintf("the suite shares %d of %d examples with the baseline, too few to compare", len(old), len(base.Examples)), Do: "write the baseline again with --write"}
+	}
+	a, err := p.Grader.FromRows(base.Metrics, old)
+	if err != nil {
+		return err
+	}
+	b, err := p.Grader.FromRows(p.Grader.Names(), now)
+	if err != nil {
+		return err
+	}
+	oldDoc := base.Evaluation
+	pair, err := p.pair(&Evaluated{&oldDoc, a, examples}, &Evaluated{e.Doc, b, examples}, e.Doc.Metric)
+	if err != nil {
+		return err
+	}
+	pair.A, out.Pair = "the baseline ("+pair.A+")", pair
+	m := &rung.Matchup{Metric: e.Doc.Metric, MinGain: p.Task.Bar.MinGain, Alpha: p.Task.Alpha, Pairs: []rung.Pair{*pair}}
+	adjust(m)
+	m.Pairs[0].Finding = finding(&m.Pairs[0], m)
+	*pair = m.Pairs[0]
+	out.Checks = append(out.Checks, baselineCheck(pair, opt.Margin, a.Successes(), b.Successes(), old))
+	return nil
+}
+
+// baselineCheck passes when the difference is shown not to be under −margin. It fails when the subject is shown to be worse and not
+// shown to be within the margin; else nothing is settled.
+func baselineCheck(pair *rung.Pair, margin float64, was, is map[string]bool, rows []grade.Row) rung.GateCheck {
+	d := pair.Deciding.Difference
+	c := rung.GateCheck{Name: fmt.Sprintf("baseline: %s within %g", pair.Deciding.Metric, margin), Figure: d, Verdict: rung.Inconclusive}
+	figure := fmt.Sprintf("%s − baseline is %+.3f [%+.3f, %+.3f] (%g %% interval, n=%d, %s)", pair.Deciding.Metric, d.Value, d.Low, d.High, 100*d.Level, d.N, d.Method)
+	switch {
+	case d.Low >= -margin:
+		c.Verdict, c.Reason = rung.Pass, figure+fmt.Sprintf(": not worse by more than %g", margin)
+	case d.High < 0:
+		c.Verdict, c.Reason = rung.Fail, figure+fmt.Sprintf(": it is worse, and not shown to be so by %g at most", margin)
+	default:
+		c.Reason = figure + fmt.Sprintf(": neither worse nor within %g is shown; more examples or a wider margin would settle it", margin)
+	}
+	for i := range rows {
+		if id := rows[i].ID; was[id] && !is[id] && len(c.Broken) < shownBroken {
+			c.Broken = append(c.Broken, id)
+		}
+	}
+	return c
+}
+
+const shownBroken = 20
+
+// shared are the rows of both of examples that say the same in both, in the baseline's order.
+func shared(base *rung.Baseline, e *Evaluated) (old, now []grade.Row, examples []rung.Example) {
+	place := map[string]int{}
+	for i := range e.Examples {
+		place[e.Examples[i].ID] = i
+	}
+	rows := map[string]grade.Row{}
+	for _, r := range e.Tally.Rows() {
+		rows[r.ID] = r
+	}
+	for i := range base.Examples {
+		b := &base.Examples[i]
+		at, there := place[b.ID]
+		row, scored := rows[b.ID]
+		if !there || !scored || data.ContentOf(&e.Examples[at])[:16] != b.Content {
+			continue
+		}
+		old = append(old, grade.Row{ID: b.ID, Group: e.Examples[at].Group, Success: b.Success, Values: b.Values, Parts: b.Parts})
+		now = append(now, row)
+		examples = append(examples, e.Examples[at])
+	}
+	return old, now, examples
+}
