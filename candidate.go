@@ -74,11 +74,13 @@ type Retrieval struct {
 
 // Adapter is a trained LoRA adapter.
 type Adapter struct {
-	Digest  Digest         `json:"digest"` // of the GGUF adapter file
-	Base    Digest         `json:"base"`   // of the base model's weights
-	Params  AdapterParams  `json:"params"`
-	Data    Digest         `json:"data"` // of the training rows
-	Metrics map[string]any `json:"-"`
+	Digest Digest        `json:"digest"` // of the GGUF adapter file
+	Base   Digest        `json:"base"`   // of the base model's weights
+	Params AdapterParams `json:"params"`
+	Data   Digest        `json:"data"` // of the training rows
+	// Canaries are the marked strings that were planted among the training rows; empty: none.
+	Canaries Digest         `json:"canaries,omitempty"`
+	Metrics  map[string]any `json:"-"`
 }
 
 // AdapterParams are the settings an adapter was trained with.

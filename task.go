@@ -122,6 +122,8 @@ type Training struct {
 	Wall    time.Duration // for one rung's search and final training; 0: a share of the budget, or 20 minutes
 	Seed    int
 	MaxRank int
+	// Canaries is how many marked strings are planted among the training rows, so that what an adapter gives away can be measured.
+	Canaries int `json:",omitempty"`
 }
 
 // RetrievalSpec says how documents are cut and searched. Zero values mean the defaults.

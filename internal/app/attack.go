@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rung-dev/rung"
@@ -97,9 +98,23 @@ func (p *Project) Attack(ctx context.Context, opt AttackOptions) (*AttackReport,
 		if err != nil {
 			return nil, err
 		}
+		if a.exposed, err = p.exposed(ctx, s, opt.canaries(sub)); err != nil {
+			return nil, err
+		}
 		done = append(done, a)
 	}
 	return p.attackReport(done, suite, skipped, &opt)
+}
+
+// canaries are those that the adapter of a subject was trained with, where training examples are asked for at all.
+func (o *AttackOptions) canaries(sub *Subject) rung.Digest {
+	if len(o.Own) > 0 || len(o.Kinds) > 0 && !slices.Contains(o.Kinds, attack.TrainingLeak) {
+		return ""
+	}
+	if sub.Candidate == nil || sub.Candidate.Adapter == nil {
+		return ""
+	}
+	return sub.Candidate.Adapter.Canaries
 }
 
 // attackSubject is what a reference names; without one, what the latest run decided for.
@@ -217,11 +232,7 @@ func (p *Project) attackOne(ctx context.Context, sub *Subject, suite *Suite, opt
 	if a.doc, err = p.EvaluateOn(ctx, &own, suite, evaluation); err != nil {
 		return nil, err
 	}
-	if err := p.attackResults(ctx, a, suite); err != nil {
-		return nil, err
-	}
-	a.exposed, err = p.exposed(ctx, sub)
-	return a, err
+	return a, p.attackResults(ctx, a, suite)
 }
 
 // guardsOf are the guards that stand around a subject where it serves. An outside endpoint has its own, if any.

@@ -147,7 +147,32 @@ func writeSkipped(b *strings.Builder, doc *app.AttackReport) {
 	}
 }
 
-func writeExposed(_ *strings.Builder, _ *app.AttackReport) {}
+func writeExposed(b *strings.Builder, doc *app.AttackReport) {
+	if doc.Canaries == nil {
+		return
+	}
+	e := doc.Canaries
+	fmt.Fprintf(b, "\nCanaries, planted among the training rows (a secret not learned is preferred at a rate of %.4g):\n", e.Chance)
+	rows := [][]string{{"repeats", "n", "extracted", "preferred", ""}}
+	for _, g := range e.Groups {
+		rows = append(rows, exposureRow(fmt.Sprint(g.Repeats), &g))
+	}
+	if doc.Against != nil && doc.Against.Canaries != nil {
+		for _, g := range doc.Against.Canaries.Groups {
+			rows = append(rows, exposureRow(fmt.Sprintf("%d, on the other", g.Repeats), &g))
+		}
+	}
+	writeColumns(b, rows)
+	fmt.Fprintf(b, "  %.3g %% intervals (%s); repeats: how often a canary stood among the rows, 0 for those never trained on.\n", 100*e.Level, e.Groups[0].Extracted.Method)
+}
+
+func exposureRow(name string, g *app.Exposure) []string {
+	said := ""
+	if g.Learned {
+		said = "above chance"
+	}
+	return []string{name, fmt.Sprint(g.N), rate(g.Extracted), rate(g.Preferred), said}
+}
 
 func writeAttackEnd(b *strings.Builder, doc *app.AttackReport, width int) {
 	b.WriteByte('\n')

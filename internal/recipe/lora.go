@@ -98,6 +98,22 @@ func (k *Kit) job(ctx context.Context, c rung.Candidate) (tune.Job, error) {
 	if job.Dev, err = k.rows(ctx, r, k.dev(c.Model)); err != nil {
 		return tune.Job{}, err
 	}
+	planted, _, err := k.canaries(ctx)
+	if err != nil {
+		return tune.Job{}, err
+	}
+	if k.Task.Training.Canaries > 0 && len(planted) == 0 {
+		k.Observer.Note("No canaries are planted: the answers of this task hold no free text that a secret could stand in.")
+	}
+	for i := range planted {
+		row, err := k.row(ctx, r, &rung.Example{ID: planted[i].ID, Input: planted[i].Input, Output: planted[i].Output})
+		if err != nil {
+			return tune.Job{}, err
+		}
+		for range planted[i].Repeats { // they are spread by the training's own shuffling
+			job.Train = append(job.Train, row)
+		}
+	}
 	job.Dir = filepath.Join(k.Dir, "training", job.Digest().Short())
 	return job, nil
 }
@@ -183,12 +199,16 @@ func exists(path string) bool {
 // adapterOptions are the candidates to choose among: the checkpoints worth trying, decoded freely and constrained.
 func (k *Kit) adapterOptions(ctx context.Context, c rung.Candidate, job tune.Job, t tune.Trained) ([]option, error) {
 	var opts []option
+	_, planted, err := k.canaries(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, ckpt := range t.Candidates() {
 		if err := k.Engine.AddAdapter(ctx, c.Model, ckpt.Digest, ckpt.Adapter); err != nil {
 			return nil, err
 		}
 		with := c
-		with.Adapter = &rung.Adapter{Digest: ckpt.Digest, Base: job.BaseDigest, Params: t.Params, Data: rung.DigestOf(job.Train)}
+		with.Adapter = &rung.Adapter{Digest: ckpt.Digest, Base: job.BaseDigest, Params: t.Params, Data: rung.DigestOf(job.Train), Canaries: planted}
 		label := fmt.Sprintf("adapter after %d examples, %s", ckpt.Examples, describeParams(t.Params))
 		opts = append(opts, option{label, with})
 		if with.Decoding.Constrained { // an adapter may know the form so well that holding it to a grammar only does harm

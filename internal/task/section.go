@@ -25,7 +25,7 @@ var keys = map[string][]string{
 	"split":        {"train", "dev", "heldout"},
 	"limits":       {"concurrency", "rpm", "tpm", "timeout", "retries", "reasks", "max_tokens"},
 	"metrics[]":    {"name", "regex", "contains", "cel", "style", "like", "confidence", "program", "judge", "pass_fail", "tests"},
-	"training":     {"wall", "seed", "max_rank"},
+	"training":     {"wall", "seed", "max_rank", "canaries"},
 	"retrieval":    {"chunk_tokens", "overlap", "k"},
 	"rollout":      {"mode", "share", "metrics", "alpha", "min_n", "max_n", "auto"},
 	"documents[]":  {"files", "groups"},

@@ -184,6 +184,8 @@ func (r *reader) resources(s section, t *rung.Task) {
 		Wall:    tr.duration("wall", 0),
 		Seed:    tr.whole("seed", 0, math.MaxInt32, 0),
 		MaxRank: tr.whole("max_rank", 1, 512, DefaultMaxRank),
+
+		Canaries: tr.whole("canaries", 0, 64, 0),
 	}
 	re := r.section(s.get("retrieval"), "retrieval", "retrieval")
 	t.Retrieval = rung.RetrievalSpec{
