@@ -80,8 +80,8 @@ type row struct {
 	Group   string          `json:"group"`
 	Input   json.RawMessage `json:"input"`
 	Answers []struct {
-		Candidate string `json:"candidate"`
-		Text      string `json:"text"`
+		Candidate string          `json:"candidate"`
+		Text      json.RawMessage `json:"text"` // a text, or any other value
 	} `json:"answers"`
 	Ratings []struct {
 		Rater   string         `json:"rater"`
@@ -140,7 +140,7 @@ func (o *ImportOptions) addRow(out *Imported, i int, line json.RawMessage, crite
 		item.Input = json.RawMessage(`""`)
 	}
 	for _, a := range r.Answers {
-		item.Options = append(item.Options, rung.RatingOption{Candidate: rung.Digest(a.Candidate), Text: a.Text})
+		item.Options = append(item.Options, rung.RatingOption{Candidate: rung.Digest(a.Candidate), Text: TextOf(a.Text)})
 		q.Candidates[rung.Digest(a.Candidate)] = a.Candidate
 	}
 	q.Items = append(q.Items, item)

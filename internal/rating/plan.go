@@ -62,7 +62,9 @@ func PlanOf(q *rung.RatingQueue, seconds float64) Plan {
 		}
 	}
 	p.Examples = len(examples)
-	p.Minutes = float64(slices.Max(p.Asks)) * seconds / 60
+	if len(p.Asks) > 0 { // ratings from a file have no seats
+		p.Minutes = float64(slices.Max(p.Asks)) * seconds / 60
+	}
 	p.foresee(q)
 	return p
 }
@@ -80,7 +82,8 @@ func (p *Plan) foresee(q *rung.RatingQueue) {
 		}
 	}
 	if p.Kind == rung.Pairwise {
-		p.Detectable = stats.MinimumDetectable(stats.Noise{Difference: .25}, max(p.Items+p.Same, 2), .05, .8)
+		pairs := max(1, len(q.Candidates)*(len(q.Candidates)-1)/2)
+		p.Detectable = min(.5, stats.MinimumDetectable(stats.Noise{Difference: .25}, max((p.Items+p.Same)/pairs, 2), .05, .8))
 	} else {
 		p.Detectable = stats.MinimumDetectable(stats.Noise{Difference: ratingSD * ratingSD}, max(p.Examples, 2), .05, .8)
 	}
@@ -105,7 +108,7 @@ func (p *Plan) Lines() []string {
 		out = append(out, "Hardly any item has several raters: agreement will not be known.")
 	}
 	if p.Kind == rung.Pairwise {
-		out = append(out, fmt.Sprintf("A share of preferences of %s can be told from a half (power .8, α .05, over all pairs of candidates).", trim(.5+p.Detectable)))
+		out = append(out, fmt.Sprintf("A share of preferences of %s can be told from a half for each two candidates (power .8, α .05).", trim(.5+p.Detectable)))
 	} else {
 		out = append(out, fmt.Sprintf("Two candidates %s points apart can be told from each other (power .8, α .05, if their ratings differ with a spread of %g).", trim(p.Detectable), ratingSD))
 	}

@@ -195,6 +195,9 @@ func Seat(q *rung.RatingQueue, n int) []rung.RatingAsk {
 	if n < len(q.Seats) {
 		return q.Seats[n].Asks
 	}
+	if len(q.Seats) == 0 { // ratings from a file: whoever joins is asked everything
+		return everything(q, n)
+	}
 	asks := slices.Clone(q.Seats[n%len(q.Seats)].Asks)
 	items := Items(q)
 	rng := rand.New(rand.NewPCG(q.Seed, uint64(n)))
@@ -210,6 +213,17 @@ func Seat(q *rung.RatingQueue, n int) []rung.RatingAsk {
 				asks[first], asks[at[item.ID]] = asks[at[item.ID]], asks[first]
 				at[item.Of], at[item.ID] = at[item.ID], first
 			}
+		}
+	}
+	return asks
+}
+
+func everything(q *rung.RatingQueue, n int) []rung.RatingAsk {
+	rng := rand.New(rand.NewPCG(q.Seed, uint64(n)))
+	var asks []rung.RatingAsk
+	for _, i := range rng.Perm(len(q.Items)) {
+		if item := &q.Items[i]; !Same(item) {
+			asks = append(asks, rung.RatingAsk{Item: item.ID, Swapped: len(item.Options) == 2 && rng.IntN(2) == 0})
 		}
 	}
 	return asks

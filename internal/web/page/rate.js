@@ -239,7 +239,8 @@
     '1': () => state.kind === 'pairwise' && rate('left'), '2': () => state.kind === 'pairwise' && rate('right'), '0': () => state.kind === 'pairwise' && state.ties && rate('tie'),
     u: () => state.can_undo ? send('undo', {}, 'Taken back: rate it anew.') : say('There is nothing to take back.'),
     s: () => rate('skip'), r: () => !question && state.skipped && send('again', {}, 'The skipped ones, again.'),
-    c: () => { if (question) { $('text').value = comment; $('comment').showModal(); $('text').focus(); } },
+    // Opened after the key's own character has gone where it goes: not into the comment.
+    c: () => { if (question) setTimeout(() => { $('text').value = comment; if (!$('comment').open) $('comment').showModal(); $('text').focus(); }, 30); },
     d: () => { diffOn = !diffOn; try { localStorage.setItem('rung rate differences', diffOn ? 'on' : 'off'); } catch { /* for this page only */ } $('diff').setAttribute('aria-pressed', String(diffOn)); if (question) answers(); },
     i: () => $('input').classList.toggle('open'), '?': () => $('keys').showModal(),
   };
@@ -264,7 +265,7 @@
     if (action) { e.preventDefault(); action(); }
   });
   document.querySelectorAll('button[data-key]').forEach((b) => b.addEventListener('click', () => { if (state) actions[b.dataset.key](); b.blur(); }));
-  $('comment').addEventListener('close', () => { comment = $('text').value.trim(); keepDraft(); noted(); });
+  $('text').addEventListener('input', () => { comment = $('text').value.trim(); keepDraft(); noted(); });
   addEventListener('pagehide', () => { tick(); keepDraft(); });
 
   ask('state').then((s) => { show(s); say(s.done + s.skipped ? 'You go on where you were.' : 'The keys stand beside the buttons; ? lists them all.'); }, (e) => say(e.message, 'bad'))
