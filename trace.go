@@ -7,36 +7,38 @@ import (
 
 // Trace is one request through the gateway.
 type Trace struct {
-	ID       string         `json:"id"` // 32 hex digits, a W3C trace id
-	Parent   string         `json:"parent,omitempty"`
-	At       time.Time      `json:"at"`
-	Gateway  string         `json:"gateway"` // which instance
-	API      string         `json:"api"`     // chat, responses, messages, embeddings
-	Task     string         `json:"task,omitempty"`
-	Version  string         `json:"version,omitempty"`
-	Model    string         `json:"model"` // as asked for
-	Upstream ModelRef       `json:"upstream,omitempty"`
-	Rollout  string         `json:"rollout,omitempty"`
-	Arm      string         `json:"arm,omitempty"` // baseline, target, shadow
-	Fallback int            `json:"fallback,omitempty"`
-	Key      string         `json:"key,omitempty"` // id of the caller's key, never the key
-	Segment  string         `json:"segment,omitempty"`
-	Stream   bool           `json:"stream,omitempty"`
-	Status   int            `json:"status"` // HTTP status of the answer
-	Code     Code           `json:"code,omitempty"`
-	Problem  Problem        `json:"problem,omitempty"`
-	Error    string         `json:"error,omitempty"`
-	Usage    Usage          `json:"usage"`
-	CostUSD  float64        `json:"cost_usd"`
-	Latency  time.Duration  `json:"latency_ns"`
-	First    time.Duration  `json:"first_token_ns,omitempty"`
-	Retries  int            `json:"retries,omitempty"`
-	Repaired bool           `json:"repaired,omitempty"`
-	Cached   bool           `json:"cached,omitempty"`
-	Guards   []GuardVerdict `json:"guards,omitempty"`
-	Spans    []Span         `json:"spans,omitempty"`
-	Passages []string       `json:"passages,omitempty"` // ids
-	Cited    []string       `json:"cited,omitempty"`
+	ID     string `json:"id"`               // 32 hex digits, a W3C trace id
+	Parent string `json:"parent,omitempty"` // the caller's trace, from its traceparent
+	// ParentSpan is the caller's span of that trace, 16 hex digits, where the caller samples it.
+	ParentSpan string         `json:"parent_span,omitempty"`
+	At         time.Time      `json:"at"`
+	Gateway    string         `json:"gateway"` // which instance
+	API        string         `json:"api"`     // chat, responses, messages, embeddings
+	Task       string         `json:"task,omitempty"`
+	Version    string         `json:"version,omitempty"`
+	Model      string         `json:"model"` // as asked for
+	Upstream   ModelRef       `json:"upstream,omitempty"`
+	Rollout    string         `json:"rollout,omitempty"`
+	Arm        string         `json:"arm,omitempty"` // baseline, target, shadow
+	Fallback   int            `json:"fallback,omitempty"`
+	Key        string         `json:"key,omitempty"` // id of the caller's key, never the key
+	Segment    string         `json:"segment,omitempty"`
+	Stream     bool           `json:"stream,omitempty"`
+	Status     int            `json:"status"` // HTTP status of the answer
+	Code       Code           `json:"code,omitempty"`
+	Problem    Problem        `json:"problem,omitempty"`
+	Error      string         `json:"error,omitempty"`
+	Usage      Usage          `json:"usage"`
+	CostUSD    float64        `json:"cost_usd"`
+	Latency    time.Duration  `json:"latency_ns"`
+	First      time.Duration  `json:"first_token_ns,omitempty"`
+	Retries    int            `json:"retries,omitempty"`
+	Repaired   bool           `json:"repaired,omitempty"`
+	Cached     bool           `json:"cached,omitempty"`
+	Guards     []GuardVerdict `json:"guards,omitempty"`
+	Spans      []Span         `json:"spans,omitempty"`
+	Passages   []string       `json:"passages,omitempty"` // ids
+	Cited      []string       `json:"cited,omitempty"`
 	// Input and Output are redacted before they reach the disk, and absent where the task says that no text is kept.
 	Input  json.RawMessage `json:"input,omitempty"`  // the task's input object; for a pass-through, the last user text as a JSON string
 	Output json.RawMessage `json:"output,omitempty"` // the answer's value, or its text as a JSON string

@@ -48,7 +48,8 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, a *api) {
 	g.handling.Add(1)
 	defer g.handling.Add(-1) // last: what it has spent is counted then
 	c := &call{g: g, w: w, control: http.NewResponseController(w), r: r, ctx: r.Context(), api: a, cfg: g.config.Load(), state: g.state.Load(), start: start}
-	c.trace = &rung.Trace{ID: newTraceID(), At: start.UTC(), Gateway: g.opt.Name, API: a.name, Status: http.StatusOK, Parent: parentOf(r)}
+	c.trace = &rung.Trace{ID: newTraceID(), At: start.UTC(), Gateway: g.opt.Name, API: a.name, Status: http.StatusOK}
+	c.trace.Parent, c.trace.ParentSpan = parentOf(r)
 	defer c.end()
 	w.Header()["X-Rung-Trace"] = []string{c.trace.ID}
 	if err := c.run(); err != nil {
@@ -59,17 +60,31 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, a *api) {
 // newTraceID begins with the time, by which stores find the trace.
 func newTraceID() string { return trace.NewID(time.Now()) }
 
-// parentOf is the trace id of a W3C traceparent header. It is not taken as the id of our trace: callers repeat theirs.
-func parentOf(r *http.Request) string {
+// parentOf reads a W3C traceparent header: the caller's trace, and its span where the caller samples the trace. The trace is not
+// taken as the id of ours: callers repeat theirs.
+func parentOf(r *http.Request) (trace, span string) {
 	h := r.Header["Traceparent"]
-	if len(h) == 0 || len(h[0]) < 55 || h[0][2] != '-' || h[0][35] != '-' {
-		return ""
+	if len(h) == 0 || len(h[0]) < 55 || len(h[0]) > 512 {
+		return "", ""
 	}
-	id := h[0][3:35]
-	if _, err := hex.DecodeString(id); err != nil {
-		return ""
+	v := strings.ToLower(h[0])
+	var bytes [26]byte // version, trace, span, flags
+	for i, part := range []struct{ from, to, at int }{{0, 2, 0}, {3, 35, 1}, {36, 52, 17}, {53, 55, 25}} {
+		if i < 3 && v[part.to] != '-' {
+			return "", ""
+		}
+		if _, err := hex.Decode(bytes[part.at:], []byte(v[part.from:part.to])); err != nil {
+			return "", ""
+		}
 	}
-	return strings.ToLower(id)
+	none := [16]byte{}
+	if bytes[0] == 0xff || bytes[0] == 0 && len(v) != 55 || [16]byte(bytes[1:17]) == none || [8]byte(bytes[17:25]) == [8]byte{} {
+		return "", ""
+	}
+	if trace = strings.Clone(v[3:35]); bytes[25]&1 != 0 {
+		span = strings.Clone(v[36:52])
+	}
+	return trace, span
 }
 
 // run does the request in the order: who asks, what, is there room, and then the answer.

@@ -36,7 +36,7 @@ func rootAttributes(t *rung.Trace) []attribute.KeyValue {
 	for _, a := range []struct{ key, value string }{
 		{"rung.task", t.Task}, {"rung.release", t.Version}, {"rung.rollout", t.Rollout}, {"rung.arm", t.Arm}, {"rung.key", t.Key},
 		{"rung.segment", cut(t.Segment, 128)}, {"rung.problem", string(t.Problem)}, {"rung.guard", acted(t.Guards)},
-		{"rung.parent_trace", parentTrace(t.Parent)},
+		{"rung.parent_trace", parentTrace(t)}, {"rung.trace", t.ID},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, attribute.String(a.key, a.value))
@@ -81,10 +81,10 @@ func modelAttributes(t *rung.Trace) []attribute.KeyValue {
 	return attrs
 }
 
-// parentTrace is the caller's trace where that is another one than ours.
-func parentTrace(parent string) string {
-	if len(parent) == 32 {
-		return parent
+// parentTrace is the caller's trace where the spans are not part of it.
+func parentTrace(t *rung.Trace) string {
+	if t.ParentSpan != "" || len(t.Parent) != 32 {
+		return ""
 	}
-	return ""
+	return t.Parent
 }

@@ -125,8 +125,10 @@ func (s *Spans) export(t *rung.Trace) {
 		return
 	}
 	ctx := context.WithValue(context.Background(), idKey{}, id)
-	if parent, err := trace.SpanIDFromHex(t.Parent); err == nil {
-		ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: parent, TraceFlags: trace.FlagsSampled, Remote: true}))
+	if span, err := trace.SpanIDFromHex(t.ParentSpan); err == nil { // the caller's own spans are in its trace, and ours belong under them
+		if theirs, err := trace.TraceIDFromHex(t.Parent); err == nil {
+			ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: theirs, SpanID: span, TraceFlags: trace.FlagsSampled, Remote: true}))
+		}
 	}
 	ctx, root := s.tracer.Start(ctx, rootName(t), trace.WithTimestamp(t.At), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(rootAttributes(t)...))
 	if t.Status >= 500 || t.Code != "" && t.Status >= 400 {
@@ -139,10 +141,13 @@ func (s *Spans) export(t *rung.Trace) {
 	root.End(trace.WithTimestamp(t.At.Add(t.Latency)))
 }
 
+// noted are the steps whose note says what was done. That of others, such as a fallback, may quote an answer or an error about it.
+var noted = map[string]bool{"request": true, "guard": true, "model": true, "parse": true, "repair": true}
+
 func (s *Spans) step(ctx context.Context, t *rung.Trace, step *rung.Span) {
 	name, kind := step.Name, trace.SpanKindInternal
 	var attrs []attribute.KeyValue
-	if step.Note != "" {
+	if step.Note != "" && noted[name] {
 		attrs = append(attrs, attribute.String("rung.note", cut(step.Note, 256)))
 	}
 	if name == "model" {
@@ -181,7 +186,8 @@ func (c *counting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 
 func (c *counting) Shutdown(ctx context.Context) error { return c.exporter.Shutdown(ctx) }
 
-// givenIDs gives a request's spans the id of its trace, so that the exemplars and rung traces lead to them.
+// givenIDs gives a request's spans the id of its trace where its caller has none, so that the exemplars and rung traces lead to
+// them; else the attribute rung.trace does.
 type givenIDs struct{}
 
 type idKey struct{}

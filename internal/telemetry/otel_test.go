@@ -3,6 +3,7 @@ package telemetry
 import (
 	"compress/gzip"
 	"context"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -87,7 +88,8 @@ func TestSpansAreExported(t *testing.T) {
 	}
 	sent := aTrace()
 	sent.Input = []byte(`"my secret"`)
-	sent.Parent = "00f067aa0ba902b7"
+	sent.Parent, sent.ParentSpan = "0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7"
+	sent.Spans = append(sent.Spans, rung.Span{Name: "fallback", Note: "the answer \"my secret\" was stopped"})
 	s.Observe(sent)
 	bad := aTrace()
 	bad.ID = "no trace id"
@@ -107,14 +109,14 @@ func TestSpansAreExported(t *testing.T) {
 
 func checkSpans(t *testing.T, spans []*otlp.Span) {
 	t.Helper()
-	if len(spans) != 4 {
+	if len(spans) != 5 {
 		t.Fatalf("%d spans", len(spans))
 	}
 	byName := map[string]*otlp.Span{}
 	for _, s := range spans {
 		byName[s.Name] = s
-		if string(s.TraceId) != "\x4b\xf9\x2f\x35\x77\xb3\x4d\xa6\xa3\xce\x92\x9d\x0e\x0e\x47\x36" {
-			t.Errorf("%s has the trace id %x", s.Name, s.TraceId)
+		if hex.EncodeToString(s.TraceId) != "0af7651916cd43dd8448eb211c80319c" {
+			t.Errorf("%s has the trace id %x, which is not the caller's", s.Name, s.TraceId)
 		}
 		if strings.Contains(s.String(), "secret") {
 			t.Errorf("text of the request is exported: %s", s)
@@ -139,7 +141,7 @@ func checkSpans(t *testing.T, spans []*otlp.Span) {
 		t.Errorf("the model's span (-want +got):\n%s", diff)
 	}
 	for k, v := range map[string]any{"rung.task": "tickets", "rung.release": "v2", "rung.rollout": "r1", "rung.arm": "target", "rung.cost_usd": .0004,
-		"rung.retries": int64(1), "rung.guard": "pii:redact", "http.response.status_code": int64(200)} {
+		"rung.retries": int64(1), "rung.trace": "4bf92f3577b34da6a3ce929d0e0e4736", "rung.guard": "pii:redact", "http.response.status_code": int64(200)} {
 		if got := plain(root.Attributes)[k]; got != v {
 			t.Errorf("%s is %v", k, got)
 		}

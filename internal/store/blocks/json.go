@@ -15,6 +15,7 @@ func appendTrace(b []byte, t *rung.Trace) []byte {
 	o := object{b: append(b, '{')}
 	o.str("id", t.ID)
 	o.opt("parent", t.Parent)
+	o.opt("parent_span", t.ParentSpan)
 	o.time("at", t.At)
 	o.str("gateway", t.Gateway)
 	o.str("api", t.API)
