@@ -155,3 +155,23 @@ func TestStreamThatBreaksDoesNotLookWhole(t *testing.T) {
 		})
 	}
 }
+
+// TestRestoredTextFlows: a guard that only puts values back does not hold the stream up, wherever a placeholder is cut.
+func TestRestoredTextFlows(t *testing.T) {
+	pii := rung.GuardSpec{Kind: "pii", Stages: []rung.GuardStage{rung.GuardInput}, Action: rung.Redact, Restore: true}
+	r := newRig(t, setup{script: func(modeltest.Call) modeltest.Reply {
+		return modeltest.Reply{Text: "I write to <EMAIL_1> and <EMAIL_9> now <EMAIL_", Pieces: []string{"I write", " to <EM", "AIL", "_1", "> and", " <EMAIL_9> ", "now <EMAIL_"}}
+	}, prepare: func(r *rig) {
+		r.release("talk", "v1", fixture{cand: candidate(textOut), guards: []rung.GuardSpec{pii}})
+	}})
+	got := r.post("/v1/chat/completions", chat("talk", "write to ann@example.org", `"stream":true`))
+	if text := streamedText(t, got); text != "I write to ann@example.org and <EMAIL_9> now <EMAIL_" {
+		t.Errorf("streamed %q", text)
+	}
+	if n := strings.Count(got.body, `"delta":{"content":"`); n < 4 {
+		t.Errorf("%d pieces: the answer did not flow\n%s", n, got.body)
+	}
+	if sent := r.seen()[0].Last(); strings.Contains(sent, "ann@") {
+		t.Errorf("the model saw %q", sent)
+	}
+}

@@ -229,7 +229,8 @@ func (j *job) attempt(l leg) (*result, error) {
 	}
 	res := j.newResult()
 	res.task, res.release, res.arm = true, rel.Line.Task+"@"+rel.Line.Version, j.trace.Arm
-	turn.Delta = j.delta(rel, res)
+	delta, flush := j.delta(rel, session, res)
+	turn.Delta = delta
 	ctx := j.g.opt.WithGroups(j.ctx, j.groups)
 	if j.conf.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -247,6 +248,9 @@ func (j *job) attempt(l leg) (*result, error) {
 	}
 	if ans.Problem != rung.NoProblem {
 		return nil, problemError(&ans)
+	}
+	if err := flush(); err != nil {
+		return nil, err
 	}
 	return res, j.accept(rel, session, &ans, res)
 }
@@ -342,15 +346,28 @@ func (j *job) span(name string, start time.Time, note string) {
 	j.trace.Spans = append(j.trace.Spans, rung.Span{Name: name, Start: start.Sub(j.start), Took: time.Since(start), Note: note})
 }
 
-// delta hands text on while it is made, where nothing has to look at the whole of it first.
-func (j *job) delta(rel *Release, res *result) func(string) error {
+// delta hands text on while it is made, where nothing has to look at the whole of it first; values that guards have hidden are put
+// back on the way. flush hands on what was held back for that, when the answer is whole.
+func (j *job) delta(rel *Release, s *guard.Session, res *result) (delta func(string) error, flush func() error) {
+	nothing := func() error { return nil }
 	if !j.env.stream || rel.Form.Kind() != rung.Text {
-		return nil
+		return nil, nothing
 	}
-	if g := rel.Guards; g != nil && (g.On(rung.GuardOutput) || g.Restores()) {
-		return nil
+	g := rel.Guards
+	switch {
+	case g == nil || s == nil || !g.On(rung.GuardOutput) && !g.Restores():
+		return func(text string) error { return j.flow(res, text) }, nothing
+	case g.On(rung.GuardOutput):
+		return nil, nothing
 	}
-	return func(text string) error { return j.flow(res, text) }
+	back := s.Restorer()
+	some := func(text string) error {
+		if text == "" {
+			return nil
+		}
+		return j.flow(res, text)
+	}
+	return func(text string) error { return some(back.Write(text)) }, func() error { return some(back.Close()) }
 }
 
 // count adds what a leg took to the trace.
