@@ -166,7 +166,8 @@
         input.addEventListener('click', () => setValue(i, v));
         scale.append(el('label', { title: anchor }, input, el('b', {}, String(v)), anchor ? el('span', {}, anchor) : null));
       }
-      const f = el('fieldset', {}, el('legend', {}, el('b', {}, c.name), el('span', {}, c.question)), scale);
+      const ends = [1, 5].filter((v) => (c.anchors || {})[v]).map((v) => v + ' ' + c.anchors[v]).join(' · '); // where there is no room for all
+      const f = el('fieldset', {}, el('legend', {}, el('b', {}, c.name), el('span', {}, c.question), ends ? el('span', { class: 'ends', 'aria-hidden': 'true' }, ends) : null), scale);
       f.addEventListener('pointerdown', () => focusOn(i));
       return f;
     }));
