@@ -64,6 +64,7 @@ var (
 	labelForm   = []rung.OutputKind{rung.Labels}
 	schemaOnly  = []rung.OutputKind{rung.JSONSchema}
 	answerForms = []rung.OutputKind{rung.Labels, rung.Tools}
+	proseForms  = []rung.OutputKind{rung.Text, rung.JSONSchema}
 	wordForms   = []rung.OutputKind{rung.Text, rung.Labels}
 )
 
@@ -71,7 +72,8 @@ const notText = "it is for text; use accuracy for labels and field_f1 for JSON"
 
 // order is the order in which metrics are reported.
 var order = []string{"accuracy", "macro_f1", "exact_match", "json_valid", "schema_valid", "field_f1", "slot_f1", "token_f1", "contains",
-	"bleu", "chrf", "rouge1", "rouge2", "rougeL"}
+	"bleu", "chrf", "chrfpp", "inverse_ter", "rouge1", "rouge2", "rougeL", "rougeLsum", "faithfulness", "citation_precision", "citation_recall",
+	"refusal_correct", "refusal_f1", "not_toxic"}
 
 // standard are the metrics that need no definition in the task file.
 var standard = map[string]forms{
@@ -90,15 +92,30 @@ var standard = map[string]forms{
 		advice: "slot_f1 is for JSON and tool calls; use token_f1 for text and macro_f1 for labels"},
 	"token_f1": {make: simple("token_f1", graded, bestTokenF1), standard: textForm, possible: wordForms,
 		advice: "token_f1 is for text; use field_f1"},
-	"contains": {make: simple("contains", passFail, containsExpected), standard: textForm},
-	"bleu":     {make: bleuMetric, standard: textForm, possible: textForm, advice: notText},
-	"chrf":     {make: chrfMetric, standard: textForm, possible: textForm, advice: notText},
+	"contains":    {make: simple("contains", passFail, containsExpected), standard: textForm},
+	"bleu":        {make: bleuMetric, standard: textForm, possible: textForm, advice: notText},
+	"chrf":        {make: chrfMetric, standard: textForm, possible: textForm, advice: notText},
+	"chrfpp":      {make: chrfppMetric, possible: textForm, advice: notText},
+	"inverse_ter": {make: terMetric, possible: textForm, advice: notText},
+	"rougeLsum":   {make: simple("rougeLsum", graded, rougeLsum), possible: textForm, advice: notText},
 	"rouge1": {make: rougeMetric("rouge1", func(s RougeScores) PRF { return s.Rouge1 }), standard: textForm, possible: textForm,
 		advice: notText},
 	"rouge2": {make: rougeMetric("rouge2", func(s RougeScores) PRF { return s.Rouge2 }), standard: textForm, possible: textForm,
 		advice: notText},
 	"rougeL": {make: rougeMetric("rougeL", func(s RougeScores) PRF { return s.RougeL }), standard: textForm, possible: textForm,
 		advice: notText},
+	"faithfulness": {make: simple("faithfulness", graded, faithfulness), possible: proseForms,
+		advice: "faithfulness is for text and JSON"},
+	"citation_precision": {make: simple("citation_precision", graded, citationPrecision), possible: textForm,
+		advice: "citations are asked for in text only"},
+	"citation_recall": {make: simple("citation_recall", graded, citationRecall), possible: textForm,
+		advice: "citations are asked for in text only"},
+	"refusal_correct": {make: simple("refusal_correct", passFail, refusalCorrect), possible: textForm,
+		advice: "refusal_correct is for text; use accuracy, with a label for what has no answer"},
+	"refusal_f1": {make: refusalF1, possible: textForm,
+		advice: "refusal_f1 is for text; use macro_f1, with a label for what has no answer"},
+	"not_toxic": {make: simple("not_toxic", passFail, notToxic), possible: proseForms,
+		advice: "labels and tool calls are not prose"},
 }
 
 func simple(name string, k kind, grade func(*reading) float64) func(*Grader) metric {

@@ -116,7 +116,9 @@ func (r *reading) labelMistake() string {
 // abstentions are answers that decline, as normalised words.
 var abstentions = []string{"unanswerable", "not answerable", "no answer", "unknown", "n/a", "none", "i do not know", "i don't know",
 	"cannot be answered", "can't be answered", "cannot answer", "not mentioned", "not specified", "not stated", "not in documents",
-	"does not say", "no information"}
+	"does not say", "no information", "do not say", "does not mention", "do not mention", "does not contain", "do not contain",
+	"does not provide", "do not provide", "does not specify", "do not specify", "does not state", "do not state", "not provided",
+	"not enough information", "does not answer", "do not answer", "does not hold", "do not hold", "there is no mention"}
 
 var abstaining = func() map[string]bool {
 	m := make(map[string]bool, len(abstentions))
@@ -137,7 +139,7 @@ func (t *text) abstains() bool {
 		return false
 	}
 	for phrase := range abstaining {
-		if strings.Contains(phrase, " ") && strings.Contains(" "+t.joined+" ", " "+phrase+" ") {
+		if (strings.Contains(phrase, " ") || phrase == "unanswerable") && strings.Contains(" "+t.joined+" ", " "+phrase+" ") {
 			return true
 		}
 	}

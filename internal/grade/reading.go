@@ -27,6 +27,7 @@ type reading struct {
 	gotSlots      []pair
 	wantSlots     [][]pair
 	pairs, slots  bool // made
+	source        *ground
 	compared      bool
 	differs       differs // from the nearest expected output, once compared
 	faults        []fault

@@ -27,20 +27,22 @@ type row struct {
 	BLEURef0    float64 `json:"bleu_ref0"`
 	BLEUNoOrder float64 `json:"bleu_no_effective_order"`
 	ChrF        float64
-	ChrFRef0    float64     `json:"chrf_ref0"`
-	ChrFPP      float64     `json:"chrfpp"`
+	ChrFRef0    float64 `json:"chrf_ref0"`
+	ChrFPP      float64 `json:"chrfpp"`
+	TER         float64
 	Rouge0      rougeVector `json:"rouge_ref0"`
 	Rouge0Stem  rougeVector `json:"rouge_ref0_stem"`
 	RougeM      rougeVector `json:"rouge_multi"`
 	RougeMStem  rougeVector `json:"rouge_multi_stem"`
 }
 
-type rougeVector struct{ Rouge1, Rouge2, RougeL [3]float64 }
+type rougeVector struct{ Rouge1, Rouge2, RougeL, RougeLsum [3]float64 }
 
 type corpusRow struct {
 	Multi, Ref0 struct {
 		BLEU         struct{ Score float64 }
 		ChrF, ChrFPP float64
+		TER          float64
 	}
 	NoEdge struct {
 		BLEU struct{ Score float64 }

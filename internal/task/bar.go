@@ -19,10 +19,11 @@ type Metric struct {
 }
 
 var (
-	anyForm  = []rung.OutputKind{rung.Labels, rung.JSONSchema, rung.Text, rung.Tools}
-	jsonForm = []rung.OutputKind{rung.JSONSchema, rung.Tools}
-	textForm = []rung.OutputKind{rung.Text}
-	wordForm = []rung.OutputKind{rung.Text, rung.Labels}
+	anyForm   = []rung.OutputKind{rung.Labels, rung.JSONSchema, rung.Text, rung.Tools}
+	jsonForm  = []rung.OutputKind{rung.JSONSchema, rung.Tools}
+	textForm  = []rung.OutputKind{rung.Text}
+	proseForm = []rung.OutputKind{rung.Text, rung.JSONSchema}
+	wordForm  = []rung.OutputKind{rung.Text, rung.Labels}
 )
 
 // Metrics are the standard metrics.
@@ -37,9 +38,18 @@ var Metrics = []Metric{
 	{"token_f1", 1, false, wordForm},
 	{"bleu", 100, false, textForm},
 	{"chrf", 100, false, textForm},
+	{"chrfpp", 100, false, textForm},
+	{"inverse_ter", 100, false, textForm},
 	{"rouge1", 1, false, textForm},
 	{"rouge2", 1, false, textForm},
 	{"rougeL", 1, false, textForm},
+	{"rougeLsum", 1, false, textForm},
+	{"faithfulness", 1, false, proseForm},
+	{"citation_precision", 1, false, textForm},
+	{"citation_recall", 1, false, textForm},
+	{"refusal_correct", 1, true, textForm},
+	{"refusal_f1", 1, false, textForm},
+	{"not_toxic", 1, true, proseForm},
 	{"contains", 1, true, anyForm},
 	{"regex", 1, true, anyForm},
 	{"cel", 1, true, anyForm},
