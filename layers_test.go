@@ -50,7 +50,8 @@ var rooms = map[string][]string{
 	"internal/judge":   {"rung", "internal/model", "internal/stats"},
 	"internal/program": {"rung"},
 
-	"internal/guard":                       {"rung", "internal/form", "internal/guard/linear"},
+	"internal/pii":                         {"internal/guard/linear"},
+	"internal/guard":                       {"rung", "internal/form", "internal/guard/linear", "internal/pii"},
 	"internal/guard/linear":                {},
 	"internal/rollout":                     {"rung", "internal/stats"},
 	"internal/trace":                       {"rung", "internal/store"},

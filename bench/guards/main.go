@@ -30,7 +30,7 @@ func main() {
 	d := dir(*data)
 	injection(d)
 	retrieved(d)
-	pii(d)
+	personal(d)
 	toxic(d, *detail)
 	ordinary(d)
 	latency(d)

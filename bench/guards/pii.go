@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rung-dev/rung"
-	"github.com/rung-dev/rung/internal/guard"
+	"github.com/rung-dev/rung/internal/pii"
 )
 
 // sentence is a row of the PII data set. Offsets count characters, not bytes.
@@ -48,8 +48,8 @@ func (s sentence) gold() []marked {
 // ours are the findings of the guard.
 func ours(text string) []marked {
 	var out []marked
-	for _, f := range guard.Find(text, nil) {
-		out = append(out, marked{f.Kind, f.Start, f.End})
+	for _, f := range pii.Find(text, rung.GuardEntities) {
+		out = append(out, marked{f.Type, f.Start, f.End})
 	}
 	return out
 }
@@ -109,7 +109,7 @@ func (p *piiScore) print() {
 	fmt.Printf("  characters of labelled spans that are hidden: %.3f\n\n", ratio(p.covered, p.chars))
 }
 
-func pii(d dir) {
+func personal(d dir) {
 	score, n := newPIIScore(), 0
 	for _, s := range lines[sentence](d, "presidio_pii", "all.jsonl") {
 		if s.Template%2 == 1 { // the models of names are trained on the others

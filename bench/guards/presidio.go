@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rung-dev/rung/internal/guard"
+	"github.com/rung-dev/rung/internal/pii"
 )
 
 //go:embed presidio.py
@@ -35,8 +35,8 @@ func comparePresidio(d dir) {
 	start := time.Now()
 	own := make([][]marked, len(rows))
 	for i, s := range rows {
-		for _, f := range guard.Find(s.Text, formed) {
-			own[i] = append(own[i], marked{f.Kind, f.Start, f.End})
+		for _, f := range pii.Find(s.Text, formed) {
+			own[i] = append(own[i], marked{f.Type, f.Start, f.End})
 		}
 	}
 	took := time.Since(start).Seconds()

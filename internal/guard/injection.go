@@ -11,6 +11,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/guard/linear"
+	"github.com/rung-dev/rung/internal/pii"
 )
 
 // Injected instructions are screened by two linear models and by phrases that attacks use. injection.bin knows what user texts
@@ -128,7 +129,7 @@ func (in *injection) attacks(text string) bool {
 	if hidden := tagged(text); len(hidden) > 8 {
 		return true // nobody writes words invisibly for an honest reason
 	}
-	close := joined(folded(text).text)
+	close := joined(folded(text).Text)
 	return close != "" && in.spelled(close)
 }
 
@@ -144,7 +145,7 @@ func (in *injection) spelled(text string) bool {
 
 // FoldText is a text as the models read it: folded, in valid UTF-8, with line ends kept. Training folds in the same way.
 func FoldText(text string) string {
-	s := rewrite(text, func(r rune) rune {
+	s := pii.Rewrite(text, func(r rune) rune {
 		if r == '\n' {
 			return '\n'
 		}
@@ -157,12 +158,12 @@ func FoldText(text string) string {
 				return r + 'a' - 'A'
 			}
 			return r
-		case invisible(r):
+		case pii.Invisible(r):
 			return -1
 		}
 		return base(r)
 	})
-	return s.text
+	return s.Text
 }
 
 // Sentences cuts a folded text as the screening of passages does, for training.

@@ -49,17 +49,17 @@ type word struct {
 func (x *shingles) words(text string) []word {
 	s := folded(text)
 	var out []word
-	for i := 0; i < len(s.text); {
-		if !letter(s.text[i]) && !digit(s.text[i]) {
+	for i := 0; i < len(s.Text); {
+		if !letter(s.Text[i]) && !digit(s.Text[i]) {
 			i++
 			continue
 		}
 		end := i
-		for end < len(s.text) && (letter(s.text[end]) || digit(s.text[end])) {
+		for end < len(s.Text) && (letter(s.Text[end]) || digit(s.Text[end])) {
 			end++
 		}
-		from, to := s.original(i, end)
-		out = append(out, word{maphash.String(x.seed, s.text[i:end]), from, to})
+		from, to := s.Original(i, end)
+		out = append(out, word{maphash.String(x.seed, s.Text[i:end]), from, to})
 		i = end
 	}
 	return out

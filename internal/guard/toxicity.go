@@ -109,7 +109,7 @@ func (t *toxicity) check(_ context.Context, _ rung.GuardStage, text string) (res
 // points weighs one sentence, and gives the words to take out. group says that the sentence before it names a group, which
 // "them" may mean. Letters that stand one by one are read as words, which are then not found in place.
 func points(sentence string, group bool) (sum float64, words []span, names bool) {
-	close := joined(folded(sentence).text)
+	close := joined(folded(sentence).Text)
 	if close != "" {
 		sentence += " " + close
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/form"
+	"github.com/rung-dev/rung/internal/pii"
 )
 
 // newLength cuts or refuses what is longer than max characters.
@@ -78,7 +79,7 @@ func newMatcher(phrases []string) (*matcher, error) {
 	var patterns []string
 	total := 0
 	for _, p := range phrases {
-		f := strings.TrimSpace(squeeze(folded(p)).text)
+		f := strings.TrimSpace(squeeze(folded(p)).Text)
 		if f == "" {
 			return nil, fmt.Errorf("the phrase %q holds nothing to look for", p)
 		}
@@ -113,18 +114,18 @@ func (m *matcher) find(text string) []span {
 // findAll gives all findings, as the text is read and as it is read with digits for letters.
 func (m *matcher) findAll(text string) []match {
 	s := squeeze(folded(text))
-	found := m.in(s, s.text, nil)
-	if leeted := unleet(s.text); leeted != s.text {
+	found := m.in(s, s.Text, nil)
+	if leeted := unleet(s.Text); leeted != s.Text {
 		found = m.in(s, leeted, found)
 	}
 	return found
 }
 
-func (m *matcher) in(s seen, text string, found []match) []match {
+func (m *matcher) in(s pii.Seen, text string, found []match) []match {
 	m.auto.each(text, func(pattern, end int) {
 		start := end - m.length[pattern]
 		if wordEdge(text, start) && wordEdge(text, end) {
-			from, to := s.original(start, end)
+			from, to := s.Original(start, end)
 			found = append(found, match{span{start: from, end: to}, pattern})
 		}
 	})
@@ -146,13 +147,13 @@ func wordRune(r rune) bool {
 }
 
 // squeeze makes one space of every run of spaces and line ends.
-func squeeze(s seen) seen {
+func squeeze(s pii.Seen) pii.Seen {
 	var b strings.Builder
-	b.Grow(len(s.text))
-	at := make([]int32, 0, len(s.text)+1)
+	b.Grow(len(s.Text))
+	at := make([]int32, 0, len(s.Text)+1)
 	space := false
-	for i := range len(s.text) {
-		c := s.text[i]
+	for i := range len(s.Text) {
+		c := s.Text[i]
 		if c == ' ' || c == '\t' || c == '\n' || c == '\r' {
 			if space {
 				continue
@@ -162,9 +163,9 @@ func squeeze(s seen) seen {
 			space = false
 		}
 		b.WriteByte(c)
-		at = append(at, s.at[i])
+		at = append(at, s.At[i])
 	}
-	return seen{text: b.String(), at: append(at, s.at[len(s.text)])}
+	return pii.Seen{Text: b.String(), At: append(at, s.At[len(s.Text)])}
 }
 
 // automaton is Aho and Corasick's (Communications of the ACM, 1975): it finds all patterns in one pass over the text.

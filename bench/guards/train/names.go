@@ -3,8 +3,8 @@ package main
 import (
 	"unicode/utf8"
 
-	"github.com/rung-dev/rung/internal/guard"
 	"github.com/rung-dev/rung/internal/guard/linear"
+	"github.com/rung-dev/rung/internal/pii"
 )
 
 // spans are labelled pieces of a text, in characters.
@@ -72,7 +72,7 @@ func joinTokens(r labelled, types map[string]bool) (text string, spans [][2]int)
 
 func wordsOf(text string, spans [][2]int, weight float64) []linear.Example {
 	var out []linear.Example
-	for _, w := range guard.Words(text) {
+	for _, w := range pii.Words(text) {
 		yes := false
 		for _, s := range spans {
 			yes = yes || w.Start < s[1] && s[0] < w.End

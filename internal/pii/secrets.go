@@ -1,33 +1,21 @@
-package guard
+package pii
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"math"
 	"strings"
-
-	"github.com/rung-dev/rung"
 )
 
 // Secrets are found by the beginnings that their issuers give them, by their structure (JWT, PEM), and, after a word such as
 // "password", by how random they look.
 
-func checkSecrets(_ context.Context, _ rung.GuardStage, text string) (result, error) {
-	spans := findSecrets(text)
-	return result{hit: len(spans) > 0, score: float64(min(1, len(spans))), spans: spans}, nil
-}
-
+// findSecrets finds secrets in a text as it is seen, none overlapping.
 func findSecrets(text string) []span {
-	s := plain(text)
-	spans := findPEM(s.text, nil)
-	spans = findTokens(s.text, spans)
-	spans = findPasswords(s.text, spans)
-	spans = disjoint(spans)
-	for i := range spans {
-		spans[i].start, spans[i].end = s.original(spans[i].start, spans[i].end)
-	}
-	return spans
+	spans := findPEM(text, nil)
+	spans = findTokens(text, spans)
+	spans = findPasswords(text, spans)
+	return disjoint(spans)
 }
 
 // findPEM finds private keys. One without an end is hidden to the end of its lines of base64.

@@ -1,12 +1,10 @@
-package guard
+package pii
 
 import (
 	"net/netip"
 	"slices"
 	"strings"
 )
-
-func alnum(c byte) bool { return digit(c) || c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // findEmails finds addresses around an @: a local part of at most 64 characters and a host with a dot.
 func findEmails(text string, found []span) []span {
