@@ -118,8 +118,8 @@ func (o *outside) Close() error {
 	return errors.Join(errs...)
 }
 
-// judgeModels are the models of the task's judges.
-func judgeModels(t *rung.Task) []rung.ModelRef {
+// JudgeModels are the models of the task's judges.
+func JudgeModels(t *rung.Task) []rung.ModelRef {
 	var models []rung.ModelRef
 	for _, m := range t.Metrics {
 		if m.Judge != nil && !slices.Contains(models, m.Judge.Model) {

@@ -108,6 +108,9 @@ func runCheck(ctx context.Context, path string) (*checkReport, error) {
 		return r, nil
 	}
 	passFail := r.metrics(f, output)
+	if err := r.ownMetrics(ctx, f.Task, output); err != nil {
+		return nil, err
+	}
 	r.models(f)
 	if err := r.data(ctx, output); err != nil {
 		return nil, err
@@ -159,11 +162,14 @@ func (r *checkReport) metrics(f *task.File, output *form.Form) (passFail bool) {
 
 // models warns of keys that are missing here; the climb may run elsewhere.
 func (r *checkReport) models(f *task.File) {
-	refs := f.Task.Models
+	refs := slices.Concat(f.Task.Models, app.JudgeModels(f.Task))
 	if f.Task.Embedder != "" && !slices.Contains(refs, f.Task.Embedder) {
-		refs = append(slices.Clone(refs), f.Task.Embedder)
+		refs = append(refs, f.Task.Embedder)
 	}
-	for _, ref := range refs {
+	for i, ref := range refs {
+		if slices.Contains(refs[:i], ref) {
+			continue
+		}
 		if err := modelReady(ref); err != nil {
 			var e *rung.Error
 			if !errors.As(err, &e) {

@@ -108,6 +108,9 @@ func length(rated []Observation, s Settings) Bias {
 		return missing("length", "the rated answers are of about the same length")
 	}
 	b := Bias{Name: "length", Figure: partial(rated, func(o *Observation) float64 { return o.Length }, s)}
+	if flat(b.Figure) {
+		return missing("length", "at equal rating by people it says the same of all answers")
+	}
 	what := "of two answers that people rate alike, the one twice as long scores " + plain(b.Figure) + " with it"
 	if s.Pairwise {
 		what = "at the same rating by people, an answer twice as long as the other gains " + plain(b.Figure) + " of the wins with it"
@@ -130,10 +133,16 @@ func self(rated []Observation, s Settings) Bias {
 		step = 1 // from an even share of the wins to its own answer's
 	}
 	b := Bias{Name: "self", Figure: partial(known, func(o *Observation) float64 { return step * float64(o.Own) }, s)}
+	if flat(b.Figure) {
+		return missing("self", "at equal rating by people it says the same of all answers")
+	}
 	shown := plain(b.Figure)
 	return b.found("It favours answers of its own model, by "+shown+" at the same rating by people.", "It is harder on answers of its own model, by "+shown+" at the same rating by people.",
 		"No preference for its own model is shown: "+shown+" at the same rating by people.")
 }
+
+// flat says that nothing varies, so that the interval is as wide as numbers go.
+func flat(iv rung.Interval) bool { return iv.High-iv.Low > 1e12 }
 
 // partial is the slope of the judge's value over x at the same rating by people: least squares of the judge on people and x.
 func partial(obs []Observation, x func(*Observation) float64, s Settings) rung.Interval {
