@@ -12,6 +12,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/app"
+	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/store"
 	"github.com/rung-dev/rung/internal/trace"
 )
@@ -91,7 +92,7 @@ func runFeedback(ctx context.Context, s *settings, id string, o *feedbackOptions
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	if err := keepFeedback(ctx, st, id, &f); err != nil {
+	if err := keepFeedback(ctx, s, st, id, &f); err != nil {
 		return err
 	}
 	if s.json {
@@ -101,13 +102,35 @@ func runFeedback(ctx context.Context, s *settings, id string, o *feedbackOptions
 	return err
 }
 
+// corrects refuses a correction that no answer of the task could be, where the release that answered is in the store at hand.
+func corrects(ctx context.Context, s *settings, t *rung.Trace, f *rung.Feedback) error {
+	if f.Correction == nil || t.Task == "" {
+		return nil
+	}
+	r, err := releaseNamed(ctx, s, t.Task+"@"+t.Version)
+	if err != nil || r == nil {
+		return nil // whoever reads the proposals sees it
+	}
+	output, err := form.New(r.Release.Candidate.Output)
+	if err != nil {
+		return err
+	}
+	if err := output.Validate(f.Correction, t.Input); err != nil {
+		return usage("the correction is no answer of %s: %s", t.Task, err)
+	}
+	return nil
+}
+
 // keepFeedback joins feedback to its trace, redacts it as traces are, and keeps it.
-func keepFeedback(ctx context.Context, st store.Serving, id string, f *rung.Feedback) error {
+func keepFeedback(ctx context.Context, s *settings, st store.Serving, id string, f *rung.Feedback) error {
 	t, err := st.Trace(ctx, id)
 	if err != nil {
 		return err
 	}
 	f.Trace = t.ID
+	if err := corrects(ctx, s, &t, f); err != nil {
+		return err
+	}
 	redact, err := app.Redactor()
 	if err != nil {
 		return err

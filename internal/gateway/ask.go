@@ -43,6 +43,17 @@ func (a *ask) add(role, text string) error {
 	return nil
 }
 
+// listed refuses what is no list of messages. There may be none where the fields of the input are given as such.
+func (e *envelope) listed(v gjson.Result, name string) error {
+	switch {
+	case v.IsArray(), !v.Exists() && (e.rung.Get("input").Exists() || e.metadata.Get("rung\\.input").Exists()):
+		return nil
+	case v.Exists():
+		return bad("%s is not a list", name)
+	}
+	return bad(`the body needs %s, or the task's input fields as "rung": {"input": {…}}`, name)
+}
+
 // extras reads what all APIs share: metadata, and the member rung with its input.
 func (a *ask) extras(e *envelope) error {
 	a.user, a.segment = e.user, e.metadata.Get("segment").String()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -162,8 +163,11 @@ func (c *call) route() error {
 		return c.task(t, at)
 	}
 	provider, model, ok := strings.Cut(name, "/")
-	if !ok || !c.cfg.passes(name) {
-		return &known{final: true, err: &rung.Error{Code: rung.CodeModel, What: "there is no task or model " + clipName(name) + " here", Do: "see /v1/models"}}
+	if !ok {
+		return &known{final: true, err: &rung.Error{Code: rung.CodeModel, What: "there is no task " + clipName(task) + " here", Do: "see /v1/models"}}
+	}
+	if !c.cfg.passes(name) {
+		return &known{final: true, err: &rung.Error{Code: rung.CodeModel, What: clipName(name) + " is not passed through here", Do: "have it named under pass in the gateway's configuration, or see /v1/models"}}
 	}
 	if err := c.account.mayAsk(name); err != nil {
 		return err
@@ -207,10 +211,22 @@ func errText(err error) string {
 	if errors.As(err, &k) && k.cause != "" {
 		s += " (" + k.cause + ")"
 	}
+	s = withoutAddress(s)
 	if len(s) > 1000 {
 		s = strings.ToValidUTF8(s[:1000], "")
 	}
 	return s
+}
+
+var (
+	atAddress = regexp.MustCompile(` at https?://[^\s,;]*[^\s,;:]`)
+	anAddress = regexp.MustCompile(`https?://[^\s,;]*[^\s,;:]`)
+)
+
+// withoutAddress takes out where a provider's model stands: traces lose addresses as personal data, and what would be left of the
+// sentence says less than this.
+func withoutAddress(s string) string {
+	return anAddress.ReplaceAllString(atAddress.ReplaceAllString(s, ""), "its address")
 }
 
 // extend gives the next write its time.

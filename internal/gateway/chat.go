@@ -9,8 +9,8 @@ import (
 // askChat reads a request of the chat completions API.
 func askChat(e *envelope) (*ask, error) {
 	a := &ask{}
-	if !e.messages.IsArray() {
-		return nil, bad("messages is not a list")
+	if err := e.listed(e.messages, "messages"); err != nil {
+		return nil, err
 	}
 	var err error
 	e.messages.ForEach(func(_, m gjson.Result) bool {

@@ -52,6 +52,9 @@ func (c *call) takeFeedback() (id string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if err := c.g.corrects(c.ctx, &f); err != nil {
+		return "", err
+	}
 	f.ID, f.At, f.By = newTraceID(), time.Now().UTC(), c.trace.Key
 	ctx, cancel := context.WithTimeout(c.ctx, storeLimit)
 	defer cancel()
@@ -122,6 +125,28 @@ func (g *Gateway) learnFeedback(ctx context.Context, f *rung.Feedback) {
 	if g.firstOf(ctx, f) { // asked last: most traces are in no rollout
 		g.opt.Router.Observe(to.Rollout, to.Arm, map[string]float64{rollout.Feedback: value})
 	}
+}
+
+// corrects refuses a correction that no answer of the task could be: as an example it would be wrong. Where the trace is not there
+// yet, or its release is not loaded here, nobody can tell, and whoever reads the proposals sees it.
+func (g *Gateway) corrects(ctx context.Context, f *rung.Feedback) error {
+	if f.Correction == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	t, err := g.opt.Store.Trace(ctx, f.Trace)
+	if err != nil || t.Task == "" {
+		return nil
+	}
+	rel := g.releases.loaded(t.Task + "@" + t.Version)
+	if rel == nil {
+		return nil
+	}
+	if err := rel.Form.Validate(f.Correction, t.Input); err != nil {
+		return bad("the correction is no answer of %s: %s", t.Task, err)
+	}
+	return nil
 }
 
 func judges(f *rung.Feedback) bool { return f.Thumb != 0 || f.Score != nil }

@@ -125,6 +125,7 @@ func New(ctx context.Context, opt Options) (*Gateway, error) {
 	if err := g.refresh(ctx); err != nil {
 		return nil, err
 	}
+	g.sayUnknownNames()
 	return g, nil
 }
 

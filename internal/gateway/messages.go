@@ -9,8 +9,8 @@ import (
 // askMessages reads a request of Anthropic's messages API.
 func askMessages(e *envelope) (*ask, error) {
 	a := &ask{}
-	if !e.messages.IsArray() {
-		return nil, bad("messages is not a list")
+	if err := e.listed(e.messages, "messages"); err != nil {
+		return nil, err
 	}
 	var err error
 	e.messages.ForEach(func(_, m gjson.Result) bool {

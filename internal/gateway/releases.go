@@ -86,6 +86,16 @@ func (c *releases) has(line rung.ReleaseLine) bool {
 	return c.ready[nameOf(line)] != nil
 }
 
+// loaded is the release of that name if it is ready here; nil otherwise.
+func (c *releases) loaded(name string) *Release {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.ready[name]; l != nil && l.ended() {
+		return l.rel
+	}
+	return nil
+}
+
 func nameOf(line rung.ReleaseLine) string { return line.Task + "@" + line.Version }
 
 func (l *loading) ended() bool {

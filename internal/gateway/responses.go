@@ -20,8 +20,10 @@ func askResponses(e *envelope) (*ask, error) {
 			err = a.responsesItem(item)
 			return err == nil
 		})
-	default:
+	case e.input.Exists():
 		return nil, bad("input is neither text nor a list")
+	default:
+		err = e.listed(e.input, "input")
 	}
 	if err != nil {
 		return nil, err

@@ -165,6 +165,7 @@ func (s *Server) reload(load func() (*Config, error), quiet bool) {
 	}
 	s.gateway.SetConfig(c)
 	if !quiet {
+		s.gateway.sayUnknownNames()
 		s.log.Warn("the configuration was read again") // a warning is what the plain log shows
 	}
 }
