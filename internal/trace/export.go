@@ -96,6 +96,7 @@ func ExportProposals(ctx context.Context, w io.Writer, s store.Serving, task str
 // Why a trace is no example.
 const (
 	noText   = "kept without its text"
+	refused  = "refused or failed before there was an input"
 	noTask   = "passed through without a task"
 	noAnswer = "failed, and nobody corrected it"
 	badVote  = "judged bad, and nobody corrected it"
@@ -109,6 +110,8 @@ func exampleOf(t *ToldTrace, arm string) (example, string) {
 	e := example{ID: t.ID, Input: t.Input, Output: t.Output, Segment: t.Segment}
 	correction, bad := judgement(t.Feedback)
 	switch {
+	case len(t.Input) == 0 && t.Code != "":
+		return e, refused
 	case len(t.Input) == 0:
 		return e, noText
 	case !isObject(t.Input):

@@ -130,7 +130,7 @@ func (redact Redactor) json(task string, v json.RawMessage) (json.RawMessage, er
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(s)
+		return quote(s)
 	}
 	var out []byte // made when something changes
 	done := 0      // bytes of v that are in out
@@ -145,7 +145,7 @@ func (redact Redactor) json(task string, v json.RawMessage) (json.RawMessage, er
 				return nil, err
 			}
 			if clean != text {
-				quoted, err := json.Marshal(clean)
+				quoted, err := quote(clean)
 				if err != nil {
 					return nil, err
 				}
@@ -159,6 +159,15 @@ func (redact Redactor) json(task string, v json.RawMessage) (json.RawMessage, er
 		return v, nil
 	}
 	return append(out, v[done:]...), nil
+}
+
+// quote writes a JSON string as people read it: placeholders such as <EMAIL_1> stay what they are.
+func quote(s string) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(s)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // token finds the end of what begins at a place in valid JSON, and its text if it is a string or a long number.
