@@ -168,6 +168,7 @@ func (m *releasing) taskFile(ctx context.Context) (string, error) {
 			return string(kept), nil
 		}
 	}
+	gone := found // and where another file takes its place, that is said
 	var matching []string
 	dir := filepath.Dir(filepath.Clean(m.opt.Store))
 	for _, pattern := range []string{"*.yaml", "*.yml"} {
@@ -182,6 +183,9 @@ func (m *releasing) taskFile(ctx context.Context) (string, error) {
 		}
 	}
 	if len(matching) == 1 {
+		if gone {
+			m.note("The run's task file %s is not there any more; the guards and licences are those of %s, which is of the same task.", filepath.Base(string(kept)), filepath.Base(matching[0]))
+		}
 		return matching[0], nil
 	}
 	return "", &rung.Error{Code: rung.CodeInput, Place: dir, What: fmt.Sprintf("has %d task files of the task %s; a release needs its guards and licences", len(matching), m.doc.Task), Do: "name the file with --task"}

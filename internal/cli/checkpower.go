@@ -36,12 +36,13 @@ type checkPower struct {
 	Method     string  `json:"method"`
 	PassFail   bool    `json:"pass_fail"`
 
-	unit float64
+	unit   float64
+	models int
 }
 
 func powerOf(t *rung.Task, d *checkData, passFail bool) *checkPower {
 	rungs := applicable(t)
-	p := &checkPower{N: d.Clusters, Alpha: t.Alpha, Rungs: max(1, len(rungs)), Power: planPower, MinGain: t.Bar.MinGain, PassFail: passFail, unit: 1}
+	p := &checkPower{N: d.Clusters, Alpha: t.Alpha, Rungs: max(1, len(rungs)), Power: planPower, MinGain: t.Bar.MinGain, PassFail: passFail, unit: 1, models: len(t.Models)}
 	if m, ok := task.Standard(t.Bar.Metric); ok {
 		p.unit = m.Max
 	}
@@ -71,16 +72,29 @@ func powerOf(t *rung.Task, d *checkData, passFail bool) *checkPower {
 	return p
 }
 
-// applicable are the rungs that the climb will not skip for want of documents. Those that need what is not installed are
-// rung doctor's business.
+// applicable are the rungs that the climb tries, once for each model that it tries them with: not without documents what retrieves,
+// and not with a model elsewhere what trains. Those that need what is not installed are rung doctor's business.
 func applicable(t *rung.Task) []rung.Rung {
 	var out []rung.Rung
 	for _, level := range t.Rungs {
-		if len(t.Documents) > 0 || !level.Retrieves() {
-			out = append(out, level)
+		if len(t.Documents) == 0 && level.Retrieves() {
+			continue
+		}
+		for _, m := range t.Models {
+			if m.Local() || !level.Trains() {
+				out = append(out, level)
+			}
 		}
 	}
 	return out
+}
+
+// chances are what α is spent over: rungs, each with each model that it is tried with.
+func (p *checkPower) chances() string {
+	if p.models > 1 {
+		return counted(p.Rungs, "pair") + " of rung and model"
+	}
+	return counted(p.Rungs, "rung")
 }
 
 // smallestShare is the error rate of the rung that gets the least of alpha.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,10 +22,13 @@ func (r *checkReport) print(w io.Writer) {
 	row(w, "output", outputLine(t))
 	row(w, "bar", barLine(t))
 	row(w, "models", joined(t.Models))
-	rungs := applicable(t)
+	rungs := slices.Compact(applicable(t))
 	line := joined(rungs)
-	if len(rungs) < len(t.Rungs) {
-		line += "; those that retrieve need documents"
+	for _, left := range t.Rungs {
+		if !slices.Contains(rungs, left) {
+			line += "; those that retrieve need documents, those that train a local model"
+			break
+		}
 	}
 	row(w, "rungs", line)
 	if r.Data != nil {
@@ -178,7 +182,7 @@ func pad(s string, width int) string {
 func (r *checkReport) printPower(w io.Writer) {
 	p, t := r.Power, r.task
 	fmt.Fprintf(w, "\nWhat %s can show\n", counted(p.N, "independent held-out example"))
-	intro := fmt.Sprintf("Each of %s is judged at α = %s (%s in all).", counted(p.Rungs, "rung"), fraction(1-p.Level), fraction(p.Alpha))
+	intro := fmt.Sprintf("Each of %s is judged at α = %s (%s in all).", p.chances(), fraction(1-p.Level), fraction(p.Alpha))
 	if p.Rungs == 1 {
 		intro = fmt.Sprintf("The rung is judged at α = %s.", fraction(p.Alpha))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func newKeysCommand(s *settings) *cobra.Command {
 		GroupID: "ship",
 		Short:   "Make, list and revoke the keys of the gateway",
 		Long: `Keys let callers in. A key is shown once, when it is made; the store keeps its hash. A running gateway takes a new or revoked key
-within a second. From the first key on, every request needs one.`,
+within a second. From the first key on every request needs one, also when all keys are revoked or have expired.`,
 		Args: exactArgs(0, "a subcommand: add, list or revoke"),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -87,10 +88,17 @@ func runKeysAdd(ctx context.Context, s *settings, st store.Serving, o *keyOption
 			return &rung.Error{Code: rung.CodeConflict, Place: k.Name, What: "a key of this name is there already", Do: "choose another name, or revoke it first"}
 		}
 	}
+	unknown, err := unknownTasks(ctx, st, k.Tasks)
+	if err != nil {
+		return err
+	}
 	key, hash := gateway.NewKey()
 	k.Hash = hash
 	if err := st.PutKey(ctx, k); err != nil {
 		return err
+	}
+	for _, name := range unknown {
+		fmt.Fprintf(s.Err, "rung: the store has no release of a task %q; the key allows it all the same (rung releases lists tasks)\n", name)
 	}
 	if s.json {
 		return s.printJSON(keyDocument{k, key})
@@ -98,6 +106,18 @@ func runKeysAdd(ctx context.Context, s *settings, st store.Serving, o *keyOption
 	fmt.Fprintln(s.Err, "This is the only time that the key is shown:")
 	_, err = fmt.Fprintln(s.Out, key)
 	return err
+}
+
+// unknownTasks are those of the names of tasks, not of providers' models, that no release has.
+func unknownTasks(ctx context.Context, st store.Serving, names []string) ([]string, error) {
+	lines, err := st.Releases(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	known := tasksOf(lines)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return strings.Contains(name, "/") || slices.Contains(known, name)
+	}), nil
 }
 
 func (o *keyOptions) key(now time.Time) (rung.APIKey, error) {
@@ -112,8 +132,16 @@ func (o *keyOptions) key(now time.Time) (rung.APIKey, error) {
 			return k, usage("there is no scope %q; use %s", scope, strings.Join(gateway.Scopes, ", "))
 		}
 	}
-	if len(o.scopes) == 0 || o.rpm < 0 || o.tpm < 0 || o.budget < 0 {
-		return k, usage("a key needs a scope, and limits of 0 or more")
+	if len(o.scopes) == 0 {
+		return k, usage("a key needs a scope: %s", strings.Join(gateway.Scopes, ", "))
+	}
+	for _, limit := range []struct {
+		flag string
+		v    float64
+	}{{"rpm", o.rpm}, {"tpm", o.tpm}, {"budget", o.budget}} {
+		if !(limit.v >= 0) || math.IsInf(limit.v, 1) {
+			return k, usage("--%s is %g; it is a number above 0, or 0 for no limit", limit.flag, limit.v)
+		}
 	}
 	if o.expires == "" {
 		return k, nil
@@ -224,10 +252,20 @@ func runKeysRevoke(ctx context.Context, s *settings, st store.Serving, name stri
 		if s.json {
 			return s.printJSON(keyDocument{APIKey: k})
 		}
+		if !anyValid(keys, k.ID, time.Now()) {
+			fmt.Fprintln(s.Err, "rung: that was the last valid key: gateways refuse every request now (rung keys add makes another)")
+		}
 		_, err = fmt.Fprintf(s.Out, "revoked %s (%s); gateways refuse it within a second\n", k.Name, k.ID)
 		return err
 	}
 	return &rung.Error{Code: rung.CodeNotFound, Place: name, What: "there is no valid key of this name or id", Do: "see rung keys list"}
+}
+
+// anyValid reports whether a key other than one is valid.
+func anyValid(keys []rung.APIKey, but string, now time.Time) bool {
+	return slices.ContainsFunc(keys, func(k rung.APIKey) bool {
+		return k.ID != but && k.Revoked.IsZero() && (k.Expires.IsZero() || now.Before(k.Expires))
+	})
 }
 
 // withServing opens what gateways share, and closes it.

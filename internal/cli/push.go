@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,8 +67,19 @@ func checkTimeout(d time.Duration) error {
 	return nil
 }
 
+// checkReference refuses a folder: its name would be looked up as a registry's.
+func checkReference(ref string) error {
+	if strings.HasPrefix(ref, ".") || filepath.IsAbs(ref) || isDir(ref) {
+		return usage("%s is a folder or its path; name a repository of a registry, such as ghcr.io/acme/tickets:v3 (the releases of a store are an OCI layout already: copy its folder releases/, or use rung export)", ref)
+	}
+	return nil
+}
+
 func runPush(ctx context.Context, s *settings, o *pushOptions) (err error) {
 	if err := checkTimeout(o.remote.Timeout); err != nil {
+		return err
+	}
+	if err := checkReference(o.ref); err != nil {
 		return err
 	}
 	sh, err := openShelf(ctx, s)
@@ -143,6 +156,9 @@ A reference may name a digest (…@sha256:…) instead of a tag.`,
 
 func runPull(ctx context.Context, s *settings, o *pullOptions) (err error) {
 	if err := checkTimeout(o.remote.Timeout); err != nil {
+		return err
+	}
+	if err := checkReference(o.ref); err != nil {
 		return err
 	}
 	out := pulled{Signers: []string{}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -137,13 +138,19 @@ func (s *settings) printHistory(moves []rung.AliasMove) error {
 	}
 	rows := [][]string{{"when", "alias", "move", "by", "why"}}
 	for _, m := range moves {
-		rows = append(rows, []string{when(m.At), m.Task + "@" + m.Alias, movedText(m), person(m.By), m.Why})
+		rows = append(rows, []string{when(m.At), m.Task + "@" + m.Alias, movedText(m), person(m.By), withoutMail(m.Why)})
 	}
 	_, err := fmt.Fprint(s.Out, strings.Join(report.Columns(rows), "\n")+"\n")
 	return err
 }
 
-// person is who did something without their mail address, which makes rows wide; --json and rung show have it.
+// mail is an address as Git writes it behind a name.
+var mail = regexp.MustCompile(` <[^<>\s]+@[^<>\s]+>`)
+
+// withoutMail is a text without such addresses: reasons that rung wrote itself name who did it.
+func withoutMail(text string) string { return mail.ReplaceAllString(text, "") }
+
+// person is who did something without their mail address, which is for nobody who reads a list; --json has it.
 func person(by string) string {
 	name, _, _ := strings.Cut(by, " <")
 	return name

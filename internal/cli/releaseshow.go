@@ -82,7 +82,7 @@ func (d *shownRelease) text() string {
 	line("release", d.Name+", "+string(d.Digest))
 	line("aliases", strings.Join(d.Aliases, ", "))
 	line("note", r.Note)
-	line("made", when(r.At)+" by "+r.By+" with rung "+r.Rung)
+	line("made", when(r.At)+" by "+person(r.By)+" with rung "+r.Rung)
 	commit := r.Commit
 	if r.Dirty {
 		commit += ", with changes that were not committed"
@@ -206,9 +206,21 @@ func releaseChanges(a, b *rung.Release) []report.RecipeChange {
 	add("index", partText(a, "index"), partText(b, "index"))
 	add("adapter", partText(a, "adapter"), partText(b, "adapter"))
 	add("bar", fmt.Sprintf("%s at least %g", a.Bar.Metric, a.Bar.AtLeast), fmt.Sprintf("%s at least %g", b.Bar.Metric, b.Bar.AtLeast))
-	add("guards", fmt.Sprintf("%d, %s", len(a.Guards), rung.DigestOf(a.Guards).Short()), fmt.Sprintf("%d, %s", len(b.Guards), rung.DigestOf(b.Guards).Short()))
+	add("guards", guardsText(a.Guards), guardsText(b.Guards))
+	if x, y := guardsText(a.Guards), guardsText(b.Guards); x == y && rung.DigestOf(a.Guards) != rung.DigestOf(b.Guards) {
+		out = append(out, report.RecipeChange{Part: "guards", A: x, B: "the same, with other settings"})
+	}
 	add("licences", licenceText(a.Licences), licenceText(b.Licences))
 	return out
+}
+
+// guardsText names the guards, each with what it does.
+func guardsText(specs []rung.GuardSpec) string {
+	var out []string
+	for _, g := range specs {
+		out = append(out, strings.TrimSpace(g.Kind+" "+string(g.Action)))
+	}
+	return strings.Join(out, ", ")
 }
 
 func partText(r *rung.Release, kind string) string {
@@ -226,11 +238,11 @@ func (s *settings) printReleaseDiff(d *releaseDiff, all bool) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "A %s, B %s\n", d.A, d.B)
-	rows := [][]string{}
+	rows := [][]string{{"what differs", "A", "B"}}
 	for _, c := range d.Changes {
-		rows = append(rows, []string{c.Part, orNothing(c.A), "→ " + orNothing(c.B)})
+		rows = append(rows, []string{c.Part, orNothing(c.A), orNothing(c.B)})
 	}
-	if len(rows) > 0 {
+	if len(rows) > 1 {
 		b.WriteString(strings.Join(report.Columns(rows), "\n") + "\n")
 	}
 	for _, n := range d.Notes {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,14 @@ func newRolloutEnd(s *settings, name string, state rung.RolloutState, short stri
 	return c
 }
 
-func runRolloutEnd(ctx context.Context, s *settings, name string, state rung.RolloutState, why string) (err error) {
+func runRolloutEnd(ctx context.Context, s *settings, name string, state rung.RolloutState, why string) error {
+	return changeRollout(ctx, s, name, s.printEnded, func(serving store.Serving, r rung.Rollout) (rung.Rollout, error) {
+		return rollout.End(ctx, serving, r, state, app.Who(ctx, "."), cmp.Or(why, "by hand, without a reason given"), time.Now())
+	})
+}
+
+// changeRollout finds the active rollout of a name, changes it, and prints what came of it.
+func changeRollout(ctx context.Context, s *settings, name string, print func(*rung.Rollout) error, change func(store.Serving, rung.Rollout) (rung.Rollout, error)) (err error) {
 	serving, err := openRollouts(ctx, s)
 	if err != nil {
 		return err
@@ -84,17 +92,13 @@ func runRolloutEnd(ctx context.Context, s *settings, name string, state rung.Rol
 	if err != nil {
 		return err
 	}
-	by := app.Who(ctx, ".")
-	if why == "" {
-		why = string(state) + " by " + by
-	}
-	if r, err = rollout.End(ctx, serving, r, state, by, why, time.Now()); err != nil {
+	if r, err = change(serving, r); err != nil {
 		return err
 	}
 	if s.json {
 		return s.printJSON(rolloutDocument{r})
 	}
-	return s.printEnded(&r)
+	return print(&r)
 }
 
 func newRolloutShare(s *settings) *cobra.Command {
@@ -108,31 +112,18 @@ the share grows. What was observed so far still counts.`,
 	}
 }
 
-func runRolloutShare(ctx context.Context, s *settings, name, text string) (err error) {
+func runRolloutShare(ctx context.Context, s *settings, name, text string) error {
 	share, err := parseShare(text)
 	if err != nil {
 		return err
 	}
-	serving, err := openRollouts(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, serving.Close()) }()
-	r, err := oneActive(ctx, serving, name)
-	if err != nil {
-		return err
-	}
-	r.Share = share
-	if errs := rollout.Check(&r); len(errs) > 0 {
-		return errs
-	}
-	if r, err = serving.PutRollout(ctx, r); err != nil {
-		return err
-	}
-	if s.json {
-		return s.printJSON(rolloutDocument{r})
-	}
-	return s.printStarted(&r)
+	return changeRollout(ctx, s, name, s.printStarted, func(serving store.Serving, r rung.Rollout) (rung.Rollout, error) {
+		r.Share = share
+		if errs := rollout.Check(&r); len(errs) > 0 {
+			return r, errs
+		}
+		return serving.PutRollout(ctx, r)
+	})
 }
 
 func openRollouts(ctx context.Context, s *settings) (store.Serving, error) {

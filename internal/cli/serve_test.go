@@ -165,8 +165,14 @@ func TestKeysCommands(t *testing.T) {
 	if status, out, _ := rungOut(t, "keys", "list"); status != 0 || !strings.Contains(out, "staff,board") || strings.Contains(out, made.Key) {
 		t.Errorf("status %d, %s", status, out)
 	}
-	if status, _, _ := rungOut(t, "keys", "revoke", "a"); status != 0 {
-		t.Error("revoke")
+	if status, _, said := rungOut(t, "keys", "add", "b", "--tasks", "words,wrods,openai/*"); status != 0 || !strings.Contains(said, `task "wrods"`) || strings.Contains(said, "openai") {
+		t.Errorf("status %d, %s", status, said)
+	}
+	if status, _, said := rungOut(t, "keys", "revoke", "b"); status != 0 || strings.Contains(said, "last valid key") {
+		t.Errorf("revoke: status %d, %s", status, said)
+	}
+	if status, _, said := rungOut(t, "keys", "revoke", "a"); status != 0 || !strings.Contains(said, "last valid key") {
+		t.Errorf("revoke of the last: status %d, %s", status, said)
 	}
 	if status, _, _ := rungOut(t, "keys", "revoke", "a"); status != 7 {
 		t.Errorf("revoked twice: status %d", status)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/app"
 	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/store"
 )
@@ -48,6 +49,9 @@ func runShow(ctx context.Context, s *settings, name, run string) (err error) {
 		if r != nil {
 			return s.showRelease(r)
 		}
+		if strings.Contains(name, "@") { // nothing else is called so
+			return noRelease(ctx, s, name)
+		}
 	}
 	found, err := find(ctx, st, name, run)
 	if err != nil {
@@ -60,6 +64,32 @@ func runShow(ctx context.Context, s *settings, name, run string) (err error) {
 		return s.showCompletion(found.completion)
 	}
 	return s.showCandidate(ctx, st, found.candidate)
+}
+
+// noRelease says of a name task@version what there is instead.
+func noRelease(ctx context.Context, s *settings, name string) error {
+	missing := &rung.Error{Code: rung.CodeNotFound, What: "there is no release " + name, Do: "see rung releases; rung release makes one"}
+	task, _, _ := strings.Cut(name, "@")
+	dir, err := storeDir(s)
+	if err != nil || !isDir(app.ReleasesDir(dir)) {
+		return missing
+	}
+	sh, err := openShelfIn(ctx, dir)
+	if err != nil {
+		return err
+	}
+	lines, err := sh.serving.Releases(ctx, task)
+	if err = errors.Join(err, sh.Close()); err != nil {
+		return err
+	}
+	var versions []string
+	for _, l := range lines {
+		versions = append(versions, l.Version)
+	}
+	if len(versions) > 0 {
+		missing.Do = task + " has " + strings.Join(versions, ", ")
+	}
+	return missing
 }
 
 // thing is what a name stands for: exactly one of its fields is set.

@@ -28,6 +28,13 @@ func TestSlips(t *testing.T) {
 		"serve --listen 8978":                  {2, "is no address to listen on"},
 		"alias x nope --remove --why gone":     {7, "there is no alias nope"},
 		"rollout start x v2 --metric cost_usd": {2, "needs a margin in its own unit"},
+		"climb .":                              {2, "name the task file in it, such as task.yaml"},
+		"push x@v1 ./folder":                   {2, "is a folder or its path; name a repository of a registry"},
+		"pull ..":                              {2, "name a repository of a registry"},
+		"keys add a --rpm -4":                  {2, "--rpm is -4; it is a number above 0, or 0 for no limit"},
+		"keys add a --budget NaN":              {2, "--budget is NaN"},
+		"traces --arm xx":                      {2, `there is no arm "xx"; the arms are baseline, target, shadow`},
+		"show x@v9":                            {7, "there is no release x@v9"},
 	} {
 		status, out, errText := rungOut(t, strings.Fields(args)...)
 		if status != want.status || !strings.Contains(errText, want.text) {

@@ -115,7 +115,7 @@ func TestInitEndsWithoutAnswers(t *testing.T) {
 func TestPower(t *testing.T) {
 	tk := &rung.Task{
 		Bar:   rung.Bar{Metric: "accuracy", AtLeast: .8, MinGain: .02},
-		Rungs: []rung.Rung{rung.Prompt}, Alpha: .05, Split: task.DefaultSplit,
+		Rungs: []rung.Rung{rung.Prompt}, Models: []rung.ModelRef{"openai/m"}, Alpha: .05, Split: task.DefaultSplit,
 	}
 	p := powerOf(tk, &checkData{Clusters: 100}, true)
 	// Wilson at 80 of 100: .7112 to .8666. At 87 of 100 the lower end is .7902, at 88 it is .8020.
@@ -136,6 +136,13 @@ func TestPower(t *testing.T) {
 	if two.Rungs != 2 || math.Abs(two.Level-.975) > 1e-9 || two.NeededN <= p.NeededN || two.HalfWidth <= p.HalfWidth {
 		t.Errorf("%+v", two)
 	}
+	// Each model has a chance of its own; one that stands elsewhere is not trained.
+	tk.Models = append(tk.Models, "local/smollm2-135m")
+	tk.Rungs = append(tk.Rungs, rung.LoRA)
+	if four := powerOf(tk, &checkData{Clusters: 100}, true); four.Rungs != 5 || math.Abs(four.Level-.99) > 1e-9 {
+		t.Errorf("%+v", four)
+	}
+	tk.Models, tk.Rungs = tk.Models[:1], tk.Rungs[:3]
 	// A metric between 0 and 100 has everything in its own unit.
 	tk.Bar = rung.Bar{Metric: "chrf", AtLeast: 50, MinGain: 2}
 	hundred := powerOf(tk, &checkData{Clusters: 100}, false)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/app"
 	"github.com/rung-dev/rung/internal/report"
+	"github.com/rung-dev/rung/internal/rollout"
 	"github.com/rung-dev/rung/internal/store"
 )
 
@@ -63,6 +65,9 @@ func (o *traceOptions) filter(now time.Time) (store.TraceFilter, error) {
 	f := store.TraceFilter{Task: o.task, Version: o.release, Arm: o.arm, Key: o.key, Errors: o.errors, Feedback: o.feedback, Limit: o.limit}
 	if o.limit < 0 {
 		return f, usage("--limit must not be negative, it is %d", o.limit)
+	}
+	if arms := []string{"baseline", "target", rollout.ShadowArm}; o.arm != "" && !slices.Contains(arms, o.arm) {
+		return f, usage("there is no arm %q; the arms are %s", o.arm, strings.Join(arms, ", "))
 	}
 	if task, version, named := strings.Cut(o.release, "@"); named {
 		if o.task != "" && o.task != task {
@@ -127,7 +132,25 @@ func runTraces(ctx context.Context, s *settings, o *traceOptions) (err error) {
 	if s.json {
 		return s.printJSON(out)
 	}
+	if len(out.Traces) == 0 {
+		return s.noTraces(ctx, st, f.Task)
+	}
 	return s.printTraces(out.Traces)
+}
+
+// noTraces says that nothing matched; a task that has no release is more likely a slip.
+func (s *settings) noTraces(ctx context.Context, st store.Serving, task string) error {
+	if task != "" {
+		unknown, err := unknownTasks(ctx, st, []string{task})
+		if err != nil {
+			return err
+		}
+		if len(unknown) > 0 {
+			_, err := fmt.Fprintf(s.Out, "No trace matches, and the store has no release of a task %q (rung releases lists tasks).\n", task)
+			return err
+		}
+	}
+	return s.printTraces(nil)
 }
 
 // traceHeading is the first row of lists of traces; traceRow makes the others.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/rung-dev/rung"
 )
@@ -42,6 +43,9 @@ func fileError(name string, err error) *rung.Error {
 	what, do := fileFault(name, err)
 	if errors.Is(err, fs.ErrNotExist) {
 		what, do = "there is no such file", "check the path, or write a new task with: rung init"
+	}
+	if errors.Is(err, errIsDir) {
+		what, do = "is a directory", "name the task file in it, such as "+filepath.Join(name, "task.yaml")
 	}
 	return &rung.Error{Code: rung.CodeInput, Place: name, What: what, Do: do, Err: err}
 }

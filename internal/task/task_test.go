@@ -191,7 +191,7 @@ func TestMissingFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for path, want := range map[string]string{
 		"nowhere.yaml": "nowhere.yaml: there is no such file; check the path, or write a new task with: rung init",
-		".":            ".: . is a directory; name a file in it",
+		".":            ".: is a directory; name the task file in it, such as task.yaml",
 	} {
 		if _, err := task.Load(path); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
