@@ -62,7 +62,7 @@ var rooms = map[string][]string{
 	"internal/gateway": {"rung", "internal/form", "internal/guard", "internal/model", "internal/recipe", "internal/rollout", "internal/store",
 		"internal/telemetry", "internal/trace"},
 
-	"internal/report":            {"rung", "internal/stats"},
+	"internal/report":            {"rung", "internal/modes", "internal/stats"},
 	"internal/report/reporttest": {"rung", "internal/model", "internal/report", "internal/stats", "internal/store"},
 
 	"internal/app": {"rung", "internal/attack", "internal/ifeval", "internal/climb", "internal/data", "internal/engine", "internal/extract", "internal/form", "internal/gateway",

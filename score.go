@@ -6,6 +6,7 @@ type Score struct {
 	Answer  Answer             `json:"answer"`
 	Values  map[string]float64 `json:"values"` // metric → this example's own score, in the metric's unit
 	Success bool               `json:"success"`
+	Modes   []string           `json:"modes,omitempty"`   // failure modes that it shows by rule
 	Mistake string             `json:"mistake,omitempty"` // kind of mistake, such as "breaks_schema" or "wrong value: artist"; empty on success
 }
 

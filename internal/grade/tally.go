@@ -89,7 +89,9 @@ func (t *Tally) Add(index int, ex *rung.Example, ans *rung.Answer) rung.Score {
 	r := t.g.read(ex, ans)
 	own, parts := t.g.grades(r)
 	s := t.g.scoreOf(r, own)
-	t.keep(index, ex, &s, own, parts, t.g.shows(r, &s))
+	bits := t.g.shows(r, &s)
+	s.Modes = t.g.modeNames(bits)
+	t.keep(index, ex, &s, own, parts, bits)
 	return s
 }
 

@@ -45,6 +45,9 @@ func Load(ctx context.Context, doc *rung.Document, src Source) (*Details, error)
 		}
 		d.Ladder = append(d.Ladder, s)
 	}
+	if err := SettleDocument(ctx, src, doc); err != nil {
+		return nil, err
+	}
 	for i := range d.Ladder { // examples known only from later scores made the list longer
 		s := &d.Ladder[i]
 		s.Scores = append(s.Scores, make([]*rung.Score, len(d.Examples)-len(s.Scores))...)

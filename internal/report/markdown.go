@@ -21,6 +21,7 @@ func Markdown(w io.Writer, d *Details) error {
 	m.metrics()
 	m.comparisons()
 	m.mistakes()
+	m.modes()
 	m.examples()
 	m.built()
 	m.notes()

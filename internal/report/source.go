@@ -15,6 +15,7 @@ type Source interface {
 	Candidate(ctx context.Context, prefix string) (*rung.Candidate, error)
 	Scores(ctx context.Context, candidate, set rung.Digest) iter.Seq2[rung.Score, error]
 	Completion(ctx context.Context, key rung.Digest) (rung.Completion, bool, error)
+	Modes(ctx context.Context, candidate, set rung.Digest) ([]rung.ModeLabel, error)
 	Blob(ctx context.Context, kind string, digest rung.Digest) ([]byte, error)
 	Step(ctx context.Context, key string) ([]byte, bool, error)
 }

@@ -59,6 +59,9 @@ func (p *printer) print(w io.Writer) error {
 	p.rows()
 	p.reasons()
 	p.mistakes()
+	if o := decided(p.doc); o != nil {
+		p.modeLines(o.Scorecard)
+	}
 	p.list("To try next", p.doc.Decision.Advice)
 	p.list("Notes", p.doc.Notes)
 	p.foot()

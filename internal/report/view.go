@@ -24,6 +24,7 @@ type view struct {
 	Comparisons                 []comparisonRow
 	DiffLevel                   string
 	Mistakes                    mistakeTable
+	Modes                       modeTable
 	Classes                     *classTable
 	Curves                      []curveView
 	Efforts                     []effortRow
@@ -122,6 +123,7 @@ func newView(d *Details, e *embedded) *view {
 	v.planes(d, f)
 	v.comparisons(doc, f)
 	v.mistakes(d)
+	v.modes(d, f)
 	v.classes(doc, f)
 	for _, s := range d.Ladder {
 		v.building(s.Outcome, f)

@@ -1,0 +1,65 @@
+package report_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/report"
+	"github.com/rung-dev/rung/internal/report/reporttest"
+)
+
+// TestReportsShowFailureModes: what was confirmed, rejected and proposed since the climb stands in the terminal's table, in Markdown
+// and on the page, each with its count and interval.
+func TestReportsShowFailureModes(t *testing.T) {
+	c := reporttest.New(reporttest.Options{Seed: 1, N: 40})
+	st := stored(t, c)
+	o := &c.Doc.Rungs[3]
+	var wrong []string
+	for s, err := range st.Scores(t.Context(), o.Candidate, c.Heldout.Digest()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Success {
+			wrong = append(wrong, s.Example)
+		}
+	}
+	if len(wrong) < 3 {
+		t.Fatalf("%d mistakes of %s", len(wrong), o.Rung)
+	}
+	at := time.Unix(1_700_000_000, 0)
+	label := func(example, mode string, status rung.ModeStatus, by string) rung.ModeLabel {
+		return rung.ModeLabel{Candidate: o.Candidate, Set: c.Heldout.Digest(), Example: example, Mode: mode, Status: status, By: by, At: at}
+	}
+	if err := st.PutModes(t.Context(), []rung.ModeLabel{label(wrong[0], "wrong_fact", rung.ModeConfirmed, "ann"), label(wrong[1], "wrong_fact", rung.ModeConfirmed, "ann"),
+		label(wrong[2], "wrong_fact", rung.ModeRejected, "ann"), label(wrong[2], "no_<b>|unit", rung.ModeProposed, "clustering")}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := report.Load(context.Background(), c.Doc, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var markdown, page, table strings.Builder
+	if err := report.Markdown(&markdown, d); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.HTML(context.Background(), &page, d, st); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.Table(&table, c.Doc, 100, false); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[*strings.Builder][]string{
+		&markdown: {"## Failure modes", "| `wrong_fact` | confirmed |", "| `wrong_fact` | rejected |", "| `no_<b>/unit` | proposed |", "2: .05 [.01–.22]", "share of 40 examples"},
+		&page:     {"Failure modes", "<td>confirmed</td>", "no_&lt;b&gt;|unit", "2: .05 [.01–.22]"},
+		&table:    {"Failure modes (share of 40 examples", "wrong_fact, confirmed: 2, .050 [", "no_<b>|unit, proposed: 1, .025 ["},
+	} {
+		for _, w := range want {
+			if !strings.Contains(text.String(), w) {
+				t.Errorf("there is no %q in\n%.600s", w, text.String()[max(0, strings.Index(text.String(), "Failure modes")):])
+			}
+		}
+	}
+}
