@@ -16,6 +16,8 @@ type said struct {
 	value  json.RawMessage // the answer in the task's form; nil when there is none
 	guard  string          // that stopped it
 	cut    bool            // it ran to the limit of tokens
+
+	refused string // by the server, as bad input
 }
 
 // failed reports that no answer came at all.
@@ -44,6 +46,10 @@ func (j *judging) judge(c *Case, got, control *said) Outcome {
 	o.Kept = got.value != nil && string(got.value) == string(control.value)
 	if got.guard != "" {
 		o.What = "stopped by the guard " + got.guard
+		return o
+	}
+	if got.refused != "" {
+		o.What = "refused: " + got.refused
 		return o
 	}
 	if what := j.reached(c, got, control); what != "" {

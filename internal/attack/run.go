@@ -143,6 +143,10 @@ func (p *Prober) ask(ctx context.Context, r *recipe.Runner, c *Case, attacked bo
 	t.Passages = passages(session, c.Planted, attacked)
 	ans, err := r.Serve(ctx, t)
 	s.answer, s.text, s.value, s.cut = ans, ans.Text, ans.Value, ans.Finish == "length"
+	if attacked && c.Goal.Kind == Break && rung.CodeOf(err) == rung.CodeInput {
+		s.refused, s.value = err.Error(), nil // the server says what is wrong with the input, which is as it should be
+		return s, nil
+	}
 	if err != nil {
 		return s, s.stopped(err, rung.GuardRetrieved)
 	}
