@@ -9,7 +9,10 @@ import (
 	"slices"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/data"
 	"github.com/rung-dev/rung/internal/engine"
+	"github.com/rung-dev/rung/internal/form"
+	"github.com/rung-dev/rung/internal/guard"
 	"github.com/rung-dev/rung/internal/model"
 	"github.com/rung-dev/rung/internal/model/anthropic"
 	"github.com/rung-dev/rung/internal/model/openai"
@@ -57,6 +60,11 @@ func (m *releasing) parts(ctx context.Context, c *rung.Candidate) ([]registry.Co
 			return nil, err
 		}
 		parts = append(parts, adapter...)
+		marks, err := m.trainingMarks(ctx)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, marks...)
 	}
 	return parts, nil
 }
@@ -106,6 +114,27 @@ func (m *releasing) adapterParts(ctx context.Context, c *rung.Candidate) ([]regi
 		return nil, err
 	}
 	return append(parts, registry.Content{Kind: registry.PEFTConfig, Bytes: peft.Config}, registry.Content{Kind: registry.PEFTWeights, Bytes: peft.Weights}), nil
+}
+
+// trainingMarks are what the guard data_leak needs to know of the rows that the adapter was trained on; none without that guard. The
+// rows themselves stay where they are.
+func (m *releasing) trainingMarks(ctx context.Context) ([]registry.Content, error) {
+	if !slices.ContainsFunc(m.task.Guards, func(g rung.GuardSpec) bool { return g.Kind == "data_leak" }) {
+		return nil, nil
+	}
+	f, err := form.New(m.task.Output)
+	if err != nil {
+		return nil, err
+	}
+	set, err := data.Load(ctx, m.task, f)
+	if err != nil {
+		return nil, &rung.Error{Code: rung.CodeOf(err), Place: "guards (data_leak)", What: "the examples that the adapter was trained on cannot be read, so leaks of them could not be found: " + err.Error(),
+			Do: "put them back, or leave data_leak out", Err: err}
+	}
+	if set.Heldout.Digest() != m.doc.Heldout.Digest {
+		m.note("The examples have changed since the run: the guard data_leak knows those of now.")
+	}
+	return []registry.Content{{Kind: registry.TrainingMarks, Bytes: guard.Marks(guard.TrainingTexts(set.Building.Train))}}, nil
 }
 
 // maxAdapters bounds the search for an adapter's file.

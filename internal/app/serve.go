@@ -185,9 +185,29 @@ func (s *serving) Release(ctx context.Context, line rung.ReleaseLine) (*gateway.
 	s.kept.learn(line.Task, l.Release.Guards)
 	out := &gateway.Release{Line: line, Runner: l.Runner, Form: l.Form}
 	if len(l.Release.Guards) > 0 {
-		out.Guards, err = guard.New(l.Release.Guards, guard.Env{System: l.Runner.System(), Training: trainingTexts(l), Embed: s.topics(l), Form: l.Form})
+		marks, err := s.trainingMarks(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		out.Guards, err = guard.New(l.Release.Guards, guard.Env{System: l.Runner.System(), Training: trainingTexts(l), Marks: marks, Embed: s.topics(l), Form: l.Form})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return out, err
+	return out, nil
+}
+
+// trainingMarks are those of the rows that the release's adapter was trained on, for the guard data_leak. A release from before
+// there were any has none, which is said.
+func (s *serving) trainingMarks(ctx context.Context, l *Loaded) ([]byte, error) {
+	if l.Release.Candidate.Adapter == nil || !slices.ContainsFunc(l.Release.Guards, func(g rung.GuardSpec) bool { return g.Kind == "data_leak" }) {
+		return nil, nil
+	}
+	marks, err := s.layout.Part(ctx, l.Release, registry.TrainingMarks)
+	if err == nil && marks == nil {
+		s.opt.Log.Warn("the release was made before releases carried marks of their training rows: its guard data_leak does not know them; release it again", "release", l.Release.Name())
+	}
+	return marks, err
 }
 
 // topics embeds texts for guards with the release's own embedder; nil where it has none.
@@ -205,17 +225,17 @@ func (s *serving) topics(l *Loaded) guard.EmbedFunc {
 	return func(ctx context.Context, texts []string) ([][]float32, error) { return s.live.Embed(ctx, ref, texts) }
 }
 
-// trainingTexts are what a release was shown: answers must not repeat it at length.
+// trainingTexts are what a release shows its model: answers must not repeat it at length.
 func trainingTexts(l *Loaded) []string {
 	demos := l.Pool
 	if d := l.Release.Candidate.Demos; d != nil {
 		demos = append(demos[:len(demos):len(demos)], d.Fixed...)
 	}
-	texts := make([]string, 0, len(demos))
+	shown := make([]rung.Example, 0, len(demos))
 	for _, d := range demos {
-		texts = append(texts, string(d.Input))
+		shown = append(shown, rung.Example{Input: d.Input, Output: d.Output})
 	}
-	return texts
+	return guard.TrainingTexts(shown)
 }
 
 // upstream is where requests are passed through to.

@@ -18,6 +18,7 @@ import (
 type Env struct {
 	System   string        // prompt_leak: the system prompt as it is sent
 	Training []string      // data_leak: texts that the model was trained on or shown, indexed once
+	Marks    []byte        // data_leak: of further such texts, see Marks
 	Embed    EmbedFunc     // topic; nil: topics are told by their words alone
 	Form     *form.Form    // schema
 	Timeout  time.Duration // of one guard on one text; 0: 2 seconds
@@ -151,7 +152,7 @@ func build(spec rung.GuardSpec, env Env) (member, error) {
 	case "prompt_leak":
 		m.check = newPromptLeak(env.System, spec.Threshold)
 	case "data_leak":
-		m.check = newDataLeak(env.Training, spec.Threshold)
+		m.check, err = newDataLeak(env.Training, env.Marks, spec.Threshold)
 	case "schema":
 		m.check, err = newSchema(env.Form)
 		m.whole = true

@@ -1,10 +1,13 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"hash/maphash"
+	"errors"
+	"maps"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/rung-dev/rung"
@@ -21,15 +24,20 @@ const (
 	maxShingles = 5_000_000
 )
 
-// shingles are the runs of n words of some texts, by their hashes.
+// shingles are the runs of n words of some texts, by their hashes. Under the seed they are the same in every process.
 type shingles struct {
 	n    int
-	seed maphash.Seed
+	seed uint64
 	set  map[uint64]struct{}
 }
 
 func newShingles(n int, texts []string) *shingles {
-	x := &shingles{n: n, seed: maphash.MakeSeed(), set: map[uint64]struct{}{}}
+	x := &shingles{n: n, seed: rand.Uint64(), set: map[uint64]struct{}{}}
+	x.add(texts)
+	return x
+}
+
+func (x *shingles) add(texts []string) {
 	for _, t := range texts {
 		x.each(x.words(t), func(_ int, sum uint64) {
 			if len(x.set) < maxShingles {
@@ -37,7 +45,22 @@ func newShingles(n int, texts []string) *shingles {
 			}
 		})
 	}
-	return x
+}
+
+// sum hashes a word: FNV-1a (Fowler, Noll, Vo) from the seed on, mixed at the end.
+func (x *shingles) sum(word string) uint64 {
+	h := 14695981039346656037 ^ x.seed
+	for i := range len(word) {
+		h = (h ^ uint64(word[i])) * 1099511628211
+	}
+	return mixed(h)
+}
+
+// mixed is the finaliser of MurmurHash3 (Appleby): each bit of h changes half of those that come out.
+func mixed(h uint64) uint64 {
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }
 
 // word is a word's hash and its place in the original text.
@@ -59,7 +82,7 @@ func (x *shingles) words(text string) []word {
 			end++
 		}
 		from, to := s.Original(i, end)
-		out = append(out, word{maphash.String(x.seed, s.Text[i:end]), from, to})
+		out = append(out, word{x.sum(s.Text[i:end]), from, to})
 		i = end
 	}
 	return out
@@ -67,12 +90,12 @@ func (x *shingles) words(text string) []word {
 
 // each visits the hash of every run of n words.
 func (x *shingles) each(ws []word, visit func(i int, sum uint64)) {
-	buf := make([]byte, 8*x.n)
 	for i := 0; i+x.n <= len(ws); i++ {
+		h := x.seed
 		for k := range x.n {
-			binary.LittleEndian.PutUint64(buf[8*k:], ws[i+k].sum)
+			h = mixed(h ^ ws[i+k].sum)
 		}
-		visit(i, maphash.Bytes(x.seed, buf))
+		visit(i, h)
 	}
 }
 
@@ -115,9 +138,43 @@ func newPromptLeak(system string, threshold float64) checker {
 	return leakChecker(x, max(1, min(leakWords, size)), threshold, "SYSTEM_PROMPT")
 }
 
-// newDataLeak compares answers with the training texts in the same way.
-func newDataLeak(training []string, threshold float64) checker {
-	return leakChecker(newShingles(dataRun, training), leakWords, threshold, "TRAINING_TEXT")
+// newDataLeak compares answers with the training texts, and with those that marks were made of, in the same way.
+func newDataLeak(training []string, marks []byte, threshold float64) (checker, error) {
+	x := newShingles(dataRun, nil)
+	if len(marks) > 0 {
+		if err := x.read(marks); err != nil {
+			return nil, err
+		}
+	}
+	x.add(training)
+	return leakChecker(x, leakWords, threshold, "TRAINING_TEXT"), nil
+}
+
+// marksHead begins marks; the seed and the hashes follow, 8 bytes each, little endian.
+const marksHead = "rung-marks-1\n"
+
+// Marks are what the guard data_leak needs of training texts to find them again: hashes of their runs of words, and no text. A
+// release of an adapter carries them in place of the rows that it was trained on.
+func Marks(texts []string) []byte {
+	x := newShingles(dataRun, texts)
+	b := append(make([]byte, 0, len(marksHead)+8+8*len(x.set)), marksHead...)
+	b = binary.LittleEndian.AppendUint64(b, x.seed)
+	for _, sum := range slices.Sorted(maps.Keys(x.set)) {
+		b = binary.LittleEndian.AppendUint64(b, sum)
+	}
+	return b
+}
+
+func (x *shingles) read(marks []byte) error {
+	rest, ok := bytes.CutPrefix(marks, []byte(marksHead))
+	if !ok || len(rest) < 8 || len(rest)%8 != 0 || len(rest)/8 > maxShingles+1 {
+		return errors.New("the marks of the training texts are damaged")
+	}
+	x.seed = binary.LittleEndian.Uint64(rest)
+	for rest = rest[8:]; len(rest) > 0; rest = rest[8:] {
+		x.set[binary.LittleEndian.Uint64(rest)] = struct{}{}
+	}
+	return nil
 }
 
 func leakChecker(x *shingles, full int, threshold float64, kind string) checker {

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -169,6 +170,23 @@ func TestLeaks(t *testing.T) {
 	}
 	if _, verdicts, err := data.Output(context.Background(), "The customer with the red door pays. Short."); err != nil || verdicts[0].Score > .5 {
 		t.Errorf("%+v, %v", verdicts, err)
+	}
+	// Marks know the same in another process, and hold no text.
+	marks := Marks(training)
+	if bytes.Contains(marks, []byte("Elm")) || len(marks) != len(marksHead)+8+8*11 {
+		t.Errorf("the marks are %q", marks)
+	}
+	data = newSet(t, Env{Marks: marks, Training: []string{"another text of rather more than eight words in all"}}, rung.GuardSpec{Kind: "data_leak"}).Session()
+	for text, leaks := range map[string]bool{"The customer, with the blue door in Elm Road, has not paid since the flood!": true, "Another text of rather more than eight words in all, and more": true,
+		"The customer with the red door pays.": false} {
+		if _, _, err := data.Output(context.Background(), text); (rung.CodeOf(err) == rung.CodeBlocked) != leaks {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, damaged := range [][]byte{[]byte("x"), marks[:len(marks)-3], []byte(marksHead)} {
+		if _, err := New([]rung.GuardSpec{{Kind: "data_leak"}}, Env{Marks: damaged}); err == nil {
+			t.Errorf("%q is read", damaged)
+		}
 	}
 	texts := TrainingTexts([]rung.Example{{Input: []byte(`{"text": "a b", "n": 3}`), Output: []byte(`"label"`)}})
 	if diff := cmp.Diff([]string{"a b", "label"}, texts); diff != "" {

@@ -29,6 +29,8 @@ const (
 	Adapter     = "adapter"      // LoRA, as GGUF
 	PEFTConfig  = "peft config"  // the same adapter as PEFT keeps it
 	PEFTWeights = "peft weights"
+	// TrainingMarks tell the guard data_leak what the adapter was trained on, without the texts.
+	TrainingMarks = "training marks"
 )
 
 // partForm is how a kind of part stands in a manifest.
@@ -36,12 +38,13 @@ type partForm struct{ mediaType, title string }
 
 // partForms are all kinds there are. A layer of another media type or title is refused.
 var partForms = map[string]partForm{
-	Pool:        {"application/vnd.rung.pool.v1+json", "pool.json"},
-	PoolVectors: {"application/vnd.rung.pool.vectors.v1", "pool.vectors"},
-	Index:       {"application/vnd.rung.index.v1", "index.bin"},
-	Adapter:     {"application/vnd.rung.adapter.v1+gguf", "adapter.gguf"},
-	PEFTConfig:  {"application/vnd.rung.peft.config.v1+json", "adapter_config.json"},
-	PEFTWeights: {"application/vnd.rung.peft.weights.v1+safetensors", "adapter_model.safetensors"},
+	Pool:          {"application/vnd.rung.pool.v1+json", "pool.json"},
+	PoolVectors:   {"application/vnd.rung.pool.vectors.v1", "pool.vectors"},
+	Index:         {"application/vnd.rung.index.v1", "index.bin"},
+	Adapter:       {"application/vnd.rung.adapter.v1+gguf", "adapter.gguf"},
+	PEFTConfig:    {"application/vnd.rung.peft.config.v1+json", "adapter_config.json"},
+	PEFTWeights:   {"application/vnd.rung.peft.weights.v1+safetensors", "adapter_model.safetensors"},
+	TrainingMarks: {"application/vnd.rung.training.marks.v1", "training.marks"},
 }
 
 // Limits on what is read from a registry or a layout. A release beyond them is refused before it is read.
