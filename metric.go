@@ -45,6 +45,7 @@ type OutsideValue struct {
 	Parts   map[string]float64 `json:"parts,omitempty"`    // criterion → value between 0 and 1
 	Note    string             `json:"note,omitempty"`     // in its own words
 	Failed  string             `json:"failed,omitempty"`   // why there is no value: it counts as 0
+	By      Digest             `json:"by,omitempty"`       // the judge or program, by all that shapes its values
 	Calls   []Digest           `json:"calls,omitempty"`    // the judge's completions
 	CostUSD float64            `json:"cost_usd,omitempty"` // of these calls; not part of what the answer cost
 }

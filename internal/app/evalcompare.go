@@ -49,6 +49,7 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 		m.Pairs[i].Finding = finding(&m.Pairs[i], m)
 	}
 	m.Methods = matchMethods(m)
+	m.Notes = append(m.Notes, matchNotes(all, p.Grader.Outsiders())...)
 	return m, nil
 }
 

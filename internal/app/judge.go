@@ -108,9 +108,16 @@ func (p *Project) judged(ctx context.Context, tally *grade.Tally, card *rung.Sco
 			info.Corrected = &iv
 		}
 		card.Judges = append(card.Judges, *info)
+		if iv := card.Metrics[name]; !info.Calibrated {
+			iv.Method += uncalibrated
+			card.Metrics[name] = iv
+		}
 	}
 	return nil
 }
+
+// uncalibrated is added to the method of figures that nobody has held against people, wherever they are shown.
+const uncalibrated = "; uncalibrated judge"
 
 // corrected is a judge's figure with its bias taken out; false where the judge is not calibrated.
 func corrected(tally *grade.Tally, candidate rung.Digest, metric string, c *judge.Calibration, level float64) (stats.Estimate, bool) {
@@ -194,6 +201,30 @@ func judgeNotes(card *rung.Scorecard) []string {
 			note += " Hold it against people with rung judge calibrate."
 		}
 		notes = append(notes, note)
+	}
+	return notes
+}
+
+// matchNotes say of the judges and programs of a comparison what their figures are worth, and whether all subjects had the same.
+func matchNotes(all []*Evaluated, outsiders []string) []string {
+	var notes []string
+	for _, e := range all {
+		for _, n := range judgeNotes(&e.Doc.Scorecard) {
+			if !slices.Contains(notes, n) {
+				notes = append(notes, n)
+			}
+		}
+	}
+	for _, name := range outsiders {
+		by := map[rung.Digest]bool{}
+		for _, e := range all {
+			for _, d := range e.Tally.By(name) {
+				by[d] = true
+			}
+		}
+		if len(by) > 1 {
+			notes = append(notes, fmt.Sprintf("The metric %s was not measured by one judge or program: its definition has changed between these evaluations. Its figures do not compare; evaluate again.", name))
+		}
 	}
 	return notes
 }

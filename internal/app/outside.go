@@ -49,13 +49,17 @@ func (o *outside) value(ctx context.Context, ex *rung.Example, ans *rung.Answer,
 		if err != nil {
 			return rung.OutsideValue{}, err
 		}
-		return p.Score(ctx, program.Row{ID: ex.ID, Input: ex.Input, Output: ans.Value, Expected: ex.Expected()})
+		v, err := p.Score(ctx, program.Row{ID: ex.ID, Input: ex.Input, Output: ans.Value, Expected: ex.Expected()})
+		v.By = p.Digest()
+		return v, err
 	}
 	j, err := o.judge(ctx, spec)
 	if err != nil {
 		return rung.OutsideValue{}, err
 	}
-	return j.Values(ctx, j.ItemOf(ex.Input, ex.Output, ans.Value))
+	v, err := j.Values(ctx, j.ItemOf(ex.Input, ex.Output, ans.Value))
+	v.By = j.Digest()
+	return v, err
 }
 
 // metric is a metric of the task's own; nil where there is none of that name.

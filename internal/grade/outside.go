@@ -2,6 +2,7 @@ package grade
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/rung-dev/rung"
@@ -141,4 +142,24 @@ func (g *Grader) Try(ctx context.Context, metric string, ex *rung.Example, ans *
 		}
 	}
 	return score, "", nil
+}
+
+// hear remembers who gave the values of an answer.
+func (t *Tally) hear(ans *rung.Answer) {
+	for name, v := range ans.Outside {
+		if t.by == nil {
+			t.by = map[string]map[rung.Digest]bool{}
+		}
+		if t.by[name] == nil {
+			t.by[name] = map[rung.Digest]bool{}
+		}
+		t.by[name][v.By] = true
+	}
+}
+
+// By are the judges or programs, by digest, that gave a metric's values. More than one measured with several measures.
+func (t *Tally) By(metric string) []rung.Digest {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(maps.Keys(t.by[metric]))
 }

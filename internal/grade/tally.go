@@ -30,6 +30,8 @@ type Tally struct {
 	plan    *stats.AnytimePlan // of the suite, once an evaluation has stopped early
 	answers int                // to each example, one after another; 0 and 1 are one
 
+	by map[string]map[rung.Digest]bool // metric from outside → who gave its values
+
 	problems []rung.Problem
 	kinds    []string
 	kindNo   map[string]uint32
@@ -129,6 +131,7 @@ func (t *Tally) keep(index int, ex *rung.Example, s *rung.Score, own, parts []fl
 		at += w
 	}
 	a := &s.Answer
+	t.hear(a)
 	t.there[index], t.ids[index], t.groups[index] = true, ex.ID, ex.Group
 	t.success[index], t.problem[index], t.mistake[index] = s.Success, t.problemNo(a.Problem), t.mistakeNo(s.Mistake)
 	t.modes[index] = modes

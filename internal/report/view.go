@@ -60,6 +60,8 @@ type metricRow struct {
 	Bar   bool
 	Guard string // "≥ .99" for a guard
 	Cells []string
+
+	Marked bool // its name says that it is of an uncalibrated judge
 }
 
 type comparisonRow struct {
@@ -209,6 +211,7 @@ func (v *view) metrics(d *Details, f figures) {
 			cell := f.none()
 			if m, ok := s.Outcome.Metrics[name]; ok {
 				cell = f.of(name).interval(m)
+				row.judged(s.Outcome.Scorecard)
 			}
 			row.Cells = append(row.Cells, cell)
 		}
@@ -216,6 +219,20 @@ func (v *view) metrics(d *Details, f figures) {
 			v.Metrics.Rows = append([]metricRow{row}, v.Metrics.Rows...)
 		} else {
 			v.Metrics.Rows = append(v.Metrics.Rows, row)
+		}
+	}
+}
+
+// judged marks a figure of a judge that nobody has held against people.
+func (r *metricRow) judged(card *rung.Scorecard) {
+	if card == nil || r.Marked {
+		return
+	}
+	for _, j := range card.Judges {
+		if j.Metric == r.Name && !j.Calibrated {
+			r.Name += " (uncalibrated judge)"
+			r.Marked = true
+			return
 		}
 	}
 }
