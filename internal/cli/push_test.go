@@ -2,58 +2,19 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/app"
 	"github.com/rung-dev/rung/internal/registry"
+	"github.com/rung-dev/rung/internal/registry/registrytest"
 )
 
-// registryServer starts the reference registry on this machine, or skips the test.
-func registryServer(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Skip("no registry server on PATH (Debian: docker-registry)")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	dir := t.TempDir()
-	put(t, dir, "config.yml", fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: %s}\n", dir, addr))
-	cmd := exec.Command(path, "serve", filepath.Join(dir, "config.yml"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		resp, err := http.Get("http://" + addr + "/v2/")
-		if err == nil {
-			_ = resp.Body.Close()
-			return addr
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the registry does not answer: %v", err)
-		}
-	}
-}
-
 func TestAReleaseMovesToAnotherMachine(t *testing.T) {
-	addr := registryServer(t)
+	addr := registrytest.Start(t, "")
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	climbed(t)
 	released(t, "--sign")

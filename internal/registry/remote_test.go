@@ -5,11 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,49 +17,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/registry/registrytest"
 )
-
-// realRegistry starts the reference registry of the distribution project on this machine, or skips the test.
-func realRegistry(t *testing.T, extra string) string {
-	t.Helper()
-	path, err := exec.LookPath("docker-registry")
-	if err != nil {
-		if path, err = exec.LookPath("registry"); err != nil {
-			t.Skip("no registry server on PATH (Debian: docker-registry)")
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	dir := t.TempDir()
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}\nhttp: {addr: %s}\n%s", filepath.Join(dir, "data"), addr, extra)
-	file := filepath.Join(dir, "config.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "serve", file)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		resp, err := http.Get("http://" + addr + "/v2/")
-		if err == nil {
-			_ = resp.Body.Close()
-			return addr
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the registry does not answer: %v", err)
-		}
-	}
-}
 
 // noLogin keeps the tests away from the user's own logins.
 func noLogin(t *testing.T) {
@@ -73,7 +30,7 @@ func noLogin(t *testing.T) {
 
 func TestPushAndPullThroughARealRegistry(t *testing.T) {
 	noLogin(t)
-	addr := realRegistry(t, "")
+	addr := registrytest.Start(t, "")
 	from, to := layout(t), layout(t)
 	r := putRelease(t, from, "v1")
 	key, _, err := SigningKey(filepath.Join(t.TempDir(), "a.key"))
@@ -162,7 +119,7 @@ func TestARegistryWithALogin(t *testing.T) {
 	if err := os.WriteFile(htpasswd, []byte(bcryptLine+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addr := realRegistry(t, "auth: {htpasswd: {realm: test, path: "+htpasswd+"}}\n")
+	addr := registrytest.Start(t, "auth: {htpasswd: {realm: test, path: "+htpasswd+"}}\n")
 	l := layout(t)
 	r := putRelease(t, l, "v1")
 	if _, err := l.Push(t.Context(), r.Digest, addr+"/acme/x", Remote{}); rung.CodeOf(err) != rung.CodeAuth || !strings.Contains(err.Error(), "docker login") {
