@@ -27,6 +27,7 @@ type job struct {
 	last    string
 	alias   string // empty: a version was asked for by name
 	to      rollout.Assignment
+	found   *Release        // of to, where it was looked up already
 	main    outcome         // what became of the release that was routed to
 	input   json.RawMessage // as it was rendered
 	value   json.RawMessage // of the answer
@@ -91,7 +92,7 @@ func (j *job) assign(at string) error {
 	if j.g.opt.Router != nil {
 		j.to = j.g.opt.Router.Route(j.task.name, j.alias, j.sticky(), rand.Float64())
 	}
-	if j.to.Rollout != "" && !j.canAnswer(j.to.Version) {
+	if j.to.Rollout != "" && !j.routed(j.to.Version) {
 		j.to = rollout.Assignment{} // the rollout is newer than what this gateway has ready: the request is no part of it
 	}
 	if j.to.Rollout == "" { // what this gateway has ready counts, also where the alias points elsewhere
@@ -106,14 +107,18 @@ func (j *job) assign(at string) error {
 	return nil
 }
 
-// canAnswer reports whether a version is ready here. If it is not, that begins.
-func (j *job) canAnswer(version string) bool {
+// routed takes the release that a rollout routed to, if it is ready here. If it is not, that begins.
+func (j *job) routed(version string) bool {
 	line, known := j.task.versions[version]
 	if !known {
 		return false
 	}
 	l := j.g.releases.start(line)
-	return l.ended() && l.err == nil
+	if !l.ended() || l.err != nil {
+		return false
+	}
+	j.found = l.rel
+	return true
 }
 
 // sticky is what an A/B rollout keeps callers apart by: what they say themselves, else their key, else their address.
@@ -255,13 +260,21 @@ func (j *job) attempt(l leg) (*result, error) {
 	return res, j.accept(rel, session, &ans, res)
 }
 
+// release is that of a version, looked up once for the one that was routed to.
+func (j *job) release(version string) (*Release, error) {
+	if j.found != nil && j.found.Line.Version == version {
+		return j.found, nil
+	}
+	line, ok := j.task.versions[version]
+	if !ok {
+		return nil, &rung.Error{Code: rung.CodeNotFound, Place: j.task.name + "@" + version, What: "there is no such release"}
+	}
+	return j.g.releases.get(j.ctx, line)
+}
+
 // ready gives the release of a leg and what runs it.
 func (j *job) ready(l leg) (*Release, *recipe.Runner, error) {
-	line, ok := j.task.versions[l.version]
-	if !ok {
-		return nil, nil, &rung.Error{Code: rung.CodeNotFound, Place: j.task.name + "@" + l.version, What: "there is no such release"}
-	}
-	rel, err := j.g.releases.get(j.ctx, line)
+	rel, err := j.release(l.version)
 	if err != nil {
 		return nil, nil, err
 	}
