@@ -226,6 +226,13 @@ type rateLine struct {
 	By    string          `json:"by,omitempty"`
 }
 
+func (l *rateLine) progress() string {
+	if l.Asked == 0 { // ratings from a file
+		return strconv.Itoa(l.Done)
+	}
+	return fmt.Sprintf("%d of %d", l.Done, l.Asked)
+}
+
 func runRateList(ctx context.Context, s *settings, task string) (err error) {
 	st, err := readStore(ctx, s)
 	if err != nil {
@@ -255,7 +262,7 @@ func runRateList(ctx context.Context, s *settings, task string) (err error) {
 	}
 	rows := [][]string{{"queue", "task", "kind", "rated", "to settle", "made"}}
 	for _, l := range out.Queues {
-		rows = append(rows, []string{l.Queue, l.Task, string(l.Kind), fmt.Sprintf("%d of %d", l.Done, l.Asked), strconv.Itoa(l.Open), l.Made.Local().Format("2006-01-02 15:04")})
+		rows = append(rows, []string{l.Queue, l.Task, string(l.Kind), l.progress(), strconv.Itoa(l.Open), l.Made.Local().Format("2006-01-02 15:04")})
 	}
 	_, err = fmt.Fprint(s.Out, strings.Join(report.Columns(rows), "\n")+"\n")
 	return err

@@ -172,6 +172,9 @@ func (t *terminalRater) show(state *rating.State) {
 	for _, h := range q.Heard {
 		fmt.Fprintln(out, t.paragraph("a rater said: "+heardText(h, state.Criteria)))
 	}
+	if b := q.Before; b != nil {
+		fmt.Fprintln(out, t.paragraph("you said: "+heardText(rating.Heard{Choice: b.Choice, Values: b.Values, Comment: b.Comment}, state.Criteria)))
+	}
 	const narrow = 110
 	switch {
 	case len(q.Answers) == 1:

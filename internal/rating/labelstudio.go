@@ -76,7 +76,7 @@ func toLabelStudio(q *rung.RatingQueue, recs []record) []lsTask {
 
 func lsResults(q *rung.RatingQueue, item string, s *recordSaid) []lsResult {
 	out := []lsResult{}
-	add := func(from, kind string, to any, v lsValue) {
+	add := func(from, kind, to string, v lsValue) {
 		out = append(out, lsResult{ID: fmt.Sprintf("%s-%s", item, from), FromName: from, ToName: to, Type: kind, Value: v, Origin: "manual"})
 	}
 	one := fieldAnswer
@@ -87,7 +87,7 @@ func lsResults(q *rung.RatingQueue, item string, s *recordSaid) []lsResult {
 	case s.Choice == choiceTie:
 		add(askTie, "choices", one, lsValue{Choices: []string{choiceTie}})
 	case s.Choice != "":
-		add(askPreference, "pairwise", []string{fieldLeft, fieldRight}, lsValue{Selected: s.Choice})
+		add(askPreference, "pairwise", one, lsValue{Selected: s.Choice})
 	}
 	for _, c := range q.Criteria {
 		if v, ok := s.Values[c.Name]; ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/stats"
@@ -277,7 +278,9 @@ func (b *builder) strengths(out *Result, cs []rung.Digest) {
 	}
 	fit := stats.BradleyTerry(len(cs), prefs, stats.StrengthOptions{Level: b.o.Level, Resamples: cmp.Or(b.o.Resamples, strengthResamples), Seed: b.o.Seed, Prior: .5})
 	for i, c := range cs {
-		out.Strengths = append(out.Strengths, Strength{c, b.name(c), rung.Interval(fit.Log[i])})
+		iv := rung.Interval(fit.Log[i])
+		iv.N = len(b.judged) // items, and not ratings
+		out.Strengths = append(out.Strengths, Strength{c, b.name(c), iv})
 	}
 	slices.SortStableFunc(out.Strengths, func(x, y Strength) int { return cmp.Compare(y.Strength.Value, x.Strength.Value) })
 	out.Tie = fit.Tie
@@ -397,7 +400,7 @@ func (b *builder) notes(out *Result) {
 		add("No item has two raters: whether people agree is not known, and the figures rest on single opinions.")
 	}
 	for _, a := range out.Agreement {
-		if a.Measure[0] == 'K' && a.High < weakAgreement {
+		if (strings.HasSuffix(a.Measure, "nominal") || strings.HasSuffix(a.Measure, "ordinal")) && a.High < weakAgreement {
 			add("Raters agree little%s (%s, at most %s): conclusions need an α of .667 or more; sharpen the question or the anchors.", of(a.Criterion), a.Measure, trim(a.High))
 		}
 	}
