@@ -23,7 +23,7 @@ import (
 // stopped the climb after something was scored, such as the end of the budget.
 // With full every rung that is tried is asked every held-out example; else it stops as soon as its verdict is clear.
 func (p *Project) Climb(ctx context.Context, all, full bool, version string) (*rung.Document, error) {
-	ctx, cancel := p.withWall(ctx)
+	ctx, cancel := p.WithWall(ctx)
 	defer cancel()
 	kit, err := p.buildingKit(ctx)
 	if err != nil {
@@ -48,8 +48,8 @@ func (p *Project) Climb(ctx context.Context, all, full bool, version string) (*r
 	return s.end(ctx, err)
 }
 
-// withWall bounds the climb by budget.wall.
-func (p *Project) withWall(ctx context.Context) (context.Context, context.CancelFunc) {
+// WithWall bounds the work by budget.wall.
+func (p *Project) WithWall(ctx context.Context) (context.Context, context.CancelFunc) {
 	wall := p.Task.Budget.Wall
 	if wall <= 0 {
 		return context.WithCancel(ctx)

@@ -104,7 +104,10 @@ func runReport(ctx context.Context, s *settings, o *reportOptions) (err error) {
 // target is one file of a report; the path "-" is standard output.
 type target struct{ format, path string }
 
-func (o *reportOptions) targets(run string) ([]target, error) {
+func (o *reportOptions) targets(run string) ([]target, error) { return o.named("rung-" + run) }
+
+// named are the files that are written; those in a directory have the given name.
+func (o *reportOptions) named(name string) ([]target, error) {
 	for _, f := range o.formats {
 		if f != "html" && f != "md" {
 			return nil, usage("there is no format %q; the formats are html and md", f)
@@ -129,7 +132,7 @@ func (o *reportOptions) targets(run string) ([]target, error) {
 	var out []target
 	for _, f := range []string{"html", "md"} {
 		if slices.Contains(o.formats, f) {
-			out = append(out, target{f, filepath.Join(o.out, "rung-"+run+"."+f)})
+			out = append(out, target{f, filepath.Join(o.out, name+"."+f)})
 		}
 	}
 	return out, nil

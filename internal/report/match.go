@@ -1,0 +1,172 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rung-dev/rung"
+)
+
+// MatchDetails are a matchup with every example side by side.
+type MatchDetails struct {
+	Doc  *rung.Matchup
+	Rows []MatchRow // in the frozen order
+}
+
+// MatchRow is one example with what every subject made of it.
+type MatchRow struct {
+	Example rung.Example
+	Scores  []*rung.Score // one per subject; nil where it was not asked
+}
+
+// Match writes a matchup for people.
+func Match(w io.Writer, m *rung.Matchup, width int, color bool) error {
+	p := evalPrinter(width, color)
+	p.para("", "", fmt.Sprintf("%s: %s on %s (%s, %s)", m.Task, plural(len(m.Subjects), "subject"), m.Suite.Name, plural(m.Suite.N, "example"), m.Suite.Digest.Short()), bold)
+	for i := range m.Pairs {
+		p.para("", "  ", capital(m.Pairs[i].Finding)+".")
+	}
+	p.b.WriteByte('\n')
+	p.subjectSheet(m)
+	p.pairSheet(m)
+	for i := range m.Pairs {
+		p.pairDetails(m, &m.Pairs[i])
+	}
+	p.list("How to read this", m.Methods)
+	p.list("Notes", m.Notes)
+	return p.flush(w)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func (p *printer) subjectSheet(m *rung.Matchup) {
+	s := &sheet{titles: []string{"subject", m.Metric, "interval", "level", "n", "p95", "cost", "method"}, numbers: []bool{false, true, false, true, true, true, true}}
+	f := evalFigures(p.ascii)
+	for i := range m.Subjects {
+		e := &m.Subjects[i]
+		iv := e.Scorecard.Metrics[m.Metric]
+		s.add(e.Subject.Name, f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), millis(e.Scorecard.P95Millis), usd(e.Scorecard.CostUSD), iv.Method)
+	}
+	p.sheet(s)
+}
+
+func (p *printer) pairSheet(m *rung.Matchup) {
+	p.b.WriteString("\n" + p.paint(clean(fmt.Sprintf("%s against %s, paired", m.Metric, m.Subjects[0].Subject.Name)), bold) + "\n")
+	s := &sheet{titles: []string{"subject", "difference", "interval", "level", "n", "p (Holm)", "fixed", "broken", "method and test"}, numbers: []bool{false, true, false, true, true, true, true, true}}
+	for i := range m.Pairs {
+		pair := &m.Pairs[i]
+		cells := p.contrastCells(&pair.Deciding)
+		s.add(append([]string{pair.B}, append(cells[:5:5], count(pair.Fixed), count(pair.Broken), cells[5])...)...)
+	}
+	p.sheet(s)
+}
+
+// contrastCells are difference, interval, level, n, p, and method with test.
+func (p *printer) contrastCells(c *rung.Contrast) []string {
+	f := evalFigures(p.ascii)
+	d := c.Difference
+	return []string{f.signed(d.Value), f.signed(d.Low) + ", " + f.signed(d.High), percent(d.Level), count(d.N), strings.TrimPrefix(f.pvalue(c.PHolm), "p "), contrastMethod(c)}
+}
+
+func contrastMethod(c *rung.Contrast) string {
+	s := c.Difference.Method + "; " + c.Test
+	if c.Family > 1 {
+		s += fmt.Sprintf(" (1 of %d)", c.Family)
+	}
+	return s
+}
+
+func (p *printer) pairDetails(m *rung.Matchup, pair *rung.Pair) {
+	f := evalFigures(p.ascii)
+	p.b.WriteByte('\n')
+	p.para("", "", fmt.Sprintf("%s against %s", pair.B, pair.A), bold)
+	p.para("  ", "  ", fmt.Sprintf("Of %s both were asked: %d right with both, %d fixed, %d broken, %d wrong with both.", plural(pair.N, "example"), pair.BothRight, pair.Fixed, pair.Broken, pair.BothWrong))
+	if q := pair.Equivalence; q != nil {
+		word := "is not shown to lie"
+		if q.Shown {
+			word = "is shown to lie"
+		}
+		p.para("  ", "  ", fmt.Sprintf("The difference %s within %s%g: %s (%s interval, n=%d, %s; two one-sided tests, %s).", word, "±", q.Margin,
+			f.change(q.Interval), percent(q.Interval.Level), q.Interval.N, q.Interval.Method, f.pvalue(q.P)))
+	}
+	if len(pair.Others) > 0 {
+		s := &sheet{titles: []string{"other metrics", "difference", "interval", "level", "n", "p (Holm)", "method and test"}, numbers: []bool{false, true, false, true, true, true}}
+		for i := range pair.Others {
+			s.add(append([]string{pair.Others[i].Metric}, p.contrastCells(&pair.Others[i])...)...)
+		}
+		p.sheet(s)
+	}
+	if len(pair.Segments) > 0 {
+		s := &sheet{titles: []string{m.Metric + " by segment", "difference", "interval", "level", "n", "p (Holm)", "method and test"}, numbers: []bool{false, true, false, true, true, true}}
+		for i := range pair.Segments {
+			s.add(append([]string{segmentName(pair.Segments[i].Segment)}, p.contrastCells(&pair.Segments[i].Shift)...)...)
+		}
+		p.sheet(s)
+	}
+}
+
+// MatchMarkdown writes a matchup as Markdown.
+func MatchMarkdown(w io.Writer, m *rung.Matchup) error {
+	k := &markdown{f: evalFigures(false)}
+	k.line("# %s: %s on %s", md(m.Task), plural(len(m.Subjects), "subject"), md(m.Suite.Name))
+	k.line("")
+	k.line("%s, digest `%s`; %s; rung %s.", plural(m.Suite.N, "example"), m.Suite.Digest.Short(), m.Started.Format("2006-01-02 15:04"), md(m.Version))
+	k.line("")
+	for i := range m.Pairs {
+		k.line("- %s.", md(capital(m.Pairs[i].Finding)))
+	}
+	k.line("")
+	k.line("## %s", md(m.Metric))
+	k.line("")
+	k.table("subject", "value", "interval", "level", "n", "method")
+	for i := range m.Subjects {
+		e := &m.Subjects[i]
+		iv := e.Scorecard.Metrics[m.Metric]
+		k.row(md(e.Subject.Name), k.f.score(iv.Value), k.f.score(iv.Low)+"–"+k.f.score(iv.High), percent(iv.Level), count(iv.N), md(iv.Method))
+	}
+	for i := range m.Pairs {
+		k.matchPair(m, &m.Pairs[i])
+	}
+	k.line("")
+	k.line("## Methods")
+	k.line("")
+	k.list(m.Methods)
+	if _, err := io.WriteString(w, k.b.String()); err != nil {
+		return unwritten(err)
+	}
+	return nil
+}
+
+func (m *markdown) matchPair(doc *rung.Matchup, pair *rung.Pair) {
+	m.line("")
+	m.line("## %s against %s", md(pair.B), md(pair.A))
+	m.line("")
+	m.line("Of %s both were asked: %d right with both, %d fixed, %d broken, %d wrong with both.", plural(pair.N, "example"), pair.BothRight, pair.Fixed, pair.Broken, pair.BothWrong)
+	m.line("")
+	m.table("paired difference", "value", "interval", "level", "n", "p (Holm)", "method and test")
+	row := func(name string, c *rung.Contrast) {
+		d := c.Difference
+		m.row(name, m.f.signed(d.Value), m.f.signed(d.Low)+", "+m.f.signed(d.High), percent(d.Level), count(d.N), m.f.pvalue(c.PHolm), md(contrastMethod(c)))
+	}
+	row("**"+md(doc.Metric)+"**", &pair.Deciding)
+	for i := range pair.Others {
+		row(md(pair.Others[i].Metric), &pair.Others[i])
+	}
+	for i := range pair.Segments {
+		row(md(doc.Metric+" in "+segmentName(pair.Segments[i].Segment)), &pair.Segments[i].Shift)
+	}
+	if q := pair.Equivalence; q != nil {
+		m.line("")
+		word := "is not shown to lie"
+		if q.Shown {
+			word = "is shown to lie"
+		}
+		m.line("The difference %s within ±%g: %s (%s interval, n=%d, %s; two one-sided tests, %s).", word, q.Margin, m.f.change(q.Interval), percent(q.Interval.Level), q.Interval.N, md(q.Interval.Method), m.f.pvalue(q.P))
+	}
+}
