@@ -1,0 +1,198 @@
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	fullRun  = 256       // sketches that say the same in a band are all compared with each other up to this number
+	window   = 64        // in a longer run, each with so many before it
+	tired    = 24        // comparisons of texts in vain after which a document asks for no more
+	batch    = 4096      // pairs that are compared side by side
+	maxRefus = 4_000_000 // refused pairs that are remembered
+)
+
+// pair is two unique documents, by their places in documents.unique.
+type pair struct{ a, b uint32 }
+
+// nearPairs joins the documents whose texts are near-copies. It reports whether some pairs were not looked at.
+func nearPairs(ctx context.Context, d *documents, joined forest, o *Options) (cut bool, err error) {
+	j := &joiner{docs: d, joined: joined, o: o, floor: agreeFloor(o.Near), vain: make([]uint8, len(d.unique)), refused: map[uint64]struct{}{}}
+	for range o.Workers {
+		c := newComparer(d.set, d, o)
+		defer c.reader.Close()
+		j.comparers = append(j.comparers, c)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	runs := make(chan []uint64, 1)
+	go func() { // the next band is sorted while the pairs of this one are compared
+		defer close(runs)
+		for band := range bandCount {
+			select {
+			case runs <- sortedBand(&d.sketches, band):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for entries := range runs {
+		if err := j.band(ctx, entries); err != nil {
+			return j.cut, err
+		}
+	}
+	return j.cut, ctx.Err()
+}
+
+// agreeFloor is in how many bins the sketches of texts at the threshold agree at least, but for chance. A similarity t over 5-grams
+// comes with one of about s = p⁸/(2−p⁸) over 8-grams, p⁵ = 2t/(1+t), when the differences are scattered; three standard deviations are
+// left below its mean.
+func agreeFloor(t float64) int {
+	alive := 2 * t / (1 + t)
+	alive = math.Pow(alive, 1.6)
+	s := alive / (2 - alive)
+	mean := s * bins
+	return max(6, int(mean-3*math.Sqrt(mean*(1-s))))
+}
+
+// sortedBand lists the sketches by what they say in a band: 24 bits of that, then the number of the sketch. Two passes of radix sort.
+func sortedBand(s *sketches, band int) []uint64 {
+	const half, mask = bandBits / 2, 1<<(bandBits/2) - 1
+	from, to := make([]uint64, s.n), make([]uint64, s.n)
+	for i := range from {
+		from[i] = s.at(uint32(i)).key(band)<<32 | uint64(i)
+	}
+	for shift := 32; shift < 32+bandBits; shift += half {
+		var starts [mask + 1]int32
+		for _, e := range from {
+			starts[e>>shift&mask]++
+		}
+		at := int32(0)
+		for i, n := range starts {
+			starts[i] = at
+			at += n
+		}
+		for _, e := range from {
+			k := e >> shift & mask
+			to[starts[k]] = e
+			starts[k]++
+		}
+		from, to = to, from
+	}
+	return from
+}
+
+// joiner compares candidate pairs and joins what is alike.
+type joiner struct {
+	docs      *documents
+	joined    forest
+	o         *Options
+	comparers []*comparer
+	floor     int
+	vain      []uint8
+	refused   map[uint64]struct{}
+	pending   []pair
+	cut       bool
+}
+
+// band goes through the runs of one band.
+func (j *joiner) band(ctx context.Context, entries []uint64) error {
+	for start := 0; start < len(entries); {
+		end := start + 1
+		for end < len(entries) && entries[end]>>32 == entries[start]>>32 {
+			end++
+		}
+		if end-start > 1 {
+			if err := j.run(ctx, entries[start:end]); err != nil {
+				return err
+			}
+		}
+		start = end
+	}
+	return j.flush(ctx)
+}
+
+// run offers the pairs of a run: the first of it with all others before anything else, so that a cluster of copies is joined by a star.
+func (j *joiner) run(ctx context.Context, run []uint64) error {
+	reach := len(run)
+	if len(run) > fullRun {
+		reach, j.cut = window, true
+	}
+	for i := range run[:len(run)-1] {
+		for _, e := range run[i+1 : min(len(run), i+1+reach)] {
+			j.offer(pair{uint32(run[i]), uint32(e)})
+		}
+		if len(j.pending) >= batch || i == 0 && len(run) > 16 {
+			if err := j.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// offer takes a pair that is worth comparing.
+func (j *joiner) offer(p pair) {
+	if j.docs.sketches.at(p.a).agree(j.docs.sketches.at(p.b)) < j.floor {
+		return
+	}
+	if j.joined.root(j.docs.unique[p.a]) == j.joined.root(j.docs.unique[p.b]) {
+		return
+	}
+	if j.vain[p.a] >= tired || j.vain[p.b] >= tired {
+		j.cut = true
+		return
+	}
+	if _, known := j.refused[uint64(p.a)<<32|uint64(p.b)]; !known {
+		j.pending = append(j.pending, p)
+	}
+}
+
+// flush compares the pending pairs, side by side, and joins them in their order.
+func (j *joiner) flush(ctx context.Context) error {
+	pending := slices.DeleteFunc(j.pending, func(p pair) bool {
+		return j.joined.root(j.docs.unique[p.a]) == j.joined.root(j.docs.unique[p.b])
+	})
+	if len(pending) == 0 {
+		j.pending = j.pending[:0]
+		return ctx.Err()
+	}
+	alike := make([]bool, len(pending))
+	var g errgroup.Group
+	for w, c := range j.comparers {
+		from, to := len(pending)*w/len(j.comparers), len(pending)*(w+1)/len(j.comparers)
+		g.Go(func() error {
+			for i := from; i < to; i++ {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				s, err := c.similarity(j.docs.unique[pending[i].a], j.docs.unique[pending[i].b])
+				if err != nil {
+					return err
+				}
+				alike[i] = s >= j.o.Near
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return errors.Join(err)
+	}
+	for i, p := range pending {
+		if alike[i] {
+			j.joined.join(j.docs.unique[p.a], j.docs.unique[p.b])
+			continue
+		}
+		j.vain[p.a], j.vain[p.b] = min(j.vain[p.a]+1, tired), min(j.vain[p.b]+1, tired)
+		if len(j.refused) < maxRefus {
+			j.refused[uint64(p.a)<<32|uint64(p.b)] = struct{}{}
+		}
+	}
+	j.pending = j.pending[:0]
+	return nil
+}

@@ -1,0 +1,221 @@
+package dedupe
+
+import (
+	"math/bits"
+	"unicode/utf8"
+
+	"github.com/rung-dev/rung/internal/rows"
+)
+
+// Similarity is the Jaccard similarity of the sets of character 5-grams of two canonical texts. It is computed from the texts
+// themselves for every pair that is reported: a sketch only says which pairs are worth it.
+const shingle = 5
+
+// maxGrams bounds the work on huge texts: of longer ones, only grams whose hash is a multiple of some number are compared.
+const maxGrams = 1 << 18
+
+// gramSet is a set of gram hashes; it is emptied by raising its generation.
+type gramSet struct {
+	hashes []uint64
+	stamps []uint32
+	stamp  uint32
+	n      int
+}
+
+func (g *gramSet) reset(room int) {
+	if need := 1 << bits.Len(uint(room*2)); len(g.hashes) < need {
+		g.hashes, g.stamps, g.stamp = make([]uint64, need), make([]uint32, need), 0
+	}
+	if g.stamp++; g.stamp == 0 {
+		clear(g.stamps)
+		g.stamp = 1
+	}
+	g.n = 0
+}
+
+// add reports whether h is new. A set that is half full, which only texts made for it can bring about, takes nothing more.
+func (g *gramSet) add(h uint64) bool {
+	if g.n*2 > len(g.hashes) {
+		return false
+	}
+	mask := uint64(len(g.hashes) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		if g.stamps[i] != g.stamp {
+			g.hashes[i], g.stamps[i] = h, g.stamp
+			g.n++
+			return true
+		}
+		if g.hashes[i] == h {
+			return false
+		}
+	}
+}
+
+func (g *gramSet) has(h uint64) bool {
+	mask := uint64(len(g.hashes) - 1)
+	for i := h & mask; g.stamps[i] == g.stamp; i = (i + 1) & mask {
+		if g.hashes[i] == h {
+			return true
+		}
+	}
+	return false
+}
+
+// eachGram calls f with the hash of each character 5-gram; a shorter text is one gram.
+func eachGram(text []byte, thin uint64, f func(uint64)) {
+	var last [shingle]uint64
+	n := 0
+	emit := func() {
+		h := uint64(0)
+		for i := range last {
+			h = h*0x9e3779b97f4a7c15 + last[(n+i)%shingle]
+		}
+		if h = mix(h); thin == 1 || h%thin == 0 {
+			f(h)
+		}
+	}
+	for i := 0; i < len(text); {
+		c, size := rune(text[i]), 1
+		if c >= utf8.RuneSelf {
+			c, size = utf8.DecodeRune(text[i:])
+		}
+		i += size
+		last[n%shingle] = uint64(c) + 1
+		if n++; n >= shingle {
+			emit()
+		}
+	}
+	if n > 0 && n < shingle {
+		emit()
+	}
+}
+
+// comparer compares rows by their texts, which it reads again. It keeps the last left-hand side.
+type comparer struct {
+	reader  *rows.Reader
+	fields  rows.Fields
+	docs    *documents
+	numbers bool
+	x       rows.Extractor
+
+	raw, scratch []byte
+	a, b         []byte
+	left         int32 // document of a, -1 for none
+	thin         uint64
+	setA, setB   gramSet
+}
+
+func newComparer(set *rows.Set, docs *documents, o *Options) *comparer {
+	return &comparer{reader: set.Reader(), fields: o.Fields, docs: docs, numbers: o.SameNumbers, left: -1}
+}
+
+// text appends the canonical text of a document.
+func (c *comparer) text(dst []byte, doc int32) ([]byte, error) {
+	line, err := c.reader.Read(c.docs.place(doc))
+	if err != nil {
+		return nil, err
+	}
+	members, err := c.x.Members(line)
+	if err != nil {
+		return nil, changed(c.docs, doc)
+	}
+	c.raw, _ = c.fields.Append(c.raw[:0], members)
+	dst, c.scratch = canonical(dst, c.raw, c.scratch)
+	return dst, nil
+}
+
+func (c *comparer) similarity(a, b int32) (float64, error) {
+	var err error
+	fresh := c.left != a
+	if fresh {
+		c.left = -1
+		if c.a, err = c.text(c.a[:0], a); err != nil {
+			return 0, err
+		}
+		c.left = a
+	}
+	if c.b, err = c.text(c.b[:0], b); err != nil {
+		return 0, err
+	}
+	if c.numbers && !sameNumbers(c.a, c.b) {
+		return 0, nil
+	}
+	if thin := thinning(c.a, c.b); fresh || thin != c.thin {
+		c.thin = thin
+		c.setA.fill(c.a, thin)
+	}
+	return jaccard(&c.setA, &c.setB, c.b, c.thin), nil
+}
+
+// sameNumbers reports whether two texts hold the same numbers in the same order.
+func sameNumbers(a, b []byte) bool {
+	for {
+		var x, y []byte
+		x, a = number(a)
+		y, b = number(b)
+		if string(x) != string(y) {
+			return false
+		}
+		if x == nil {
+			return true
+		}
+	}
+}
+
+// number is the first run of digits and what follows it.
+func number(text []byte) (digits, rest []byte) {
+	for i := range text {
+		if !isDigit(text[i]) {
+			continue
+		}
+		end := i
+		for end < len(text) && isDigit(text[end]) {
+			end++
+		}
+		return text[i:end], text[end:]
+	}
+	return nil, nil
+}
+
+// Texts compares texts that do not come from files. It reuses its memory and is not safe for concurrent use.
+type Texts struct {
+	a, b, scratch []byte
+	setA, setB    gramSet
+}
+
+// Canonical is a text as it is compared, valid until the next call.
+func (t *Texts) Canonical(text []byte) []byte {
+	t.a, t.scratch = canonical(t.a[:0], text, t.scratch)
+	return t.a
+}
+
+// Similarity is the Jaccard similarity of two texts over character 5-grams.
+func (t *Texts) Similarity(a, b []byte) float64 {
+	t.a, t.scratch = canonical(t.a[:0], a, t.scratch)
+	t.b, t.scratch = canonical(t.b[:0], b, t.scratch)
+	thin := thinning(t.a, t.b)
+	t.setA.fill(t.a, thin)
+	return jaccard(&t.setA, &t.setB, t.b, thin)
+}
+
+func thinning(a, b []byte) uint64 { return uint64(max(len(a), len(b))/maxGrams) + 1 }
+
+func (g *gramSet) fill(text []byte, thin uint64) {
+	g.reset(len(text)/int(thin)*2 + 16)
+	eachGram(text, thin, func(h uint64) { g.add(h) })
+}
+
+// jaccard compares a set with that of a text, which it fills into other.
+func jaccard(set, other *gramSet, text []byte, thin uint64) float64 {
+	other.reset(len(text)/int(thin)*2 + 16)
+	common := 0
+	eachGram(text, thin, func(h uint64) {
+		if other.add(h) && set.has(h) {
+			common++
+		}
+	})
+	if union := set.n + other.n - common; union > 0 {
+		return float64(common) / float64(union)
+	}
+	return 1
+}
