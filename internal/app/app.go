@@ -15,6 +15,7 @@ import (
 	"github.com/rung-dev/rung/internal/engine"
 	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/grade"
+	"github.com/rung-dev/rung/internal/judge"
 	"github.com/rung-dev/rung/internal/model"
 	"github.com/rung-dev/rung/internal/model/anthropic"
 	"github.com/rung-dev/rung/internal/model/openai"
@@ -121,6 +122,11 @@ func (p *Project) load(ctx context.Context) error {
 func Grader(f *task.File, output *form.Form) (*grade.Grader, error) {
 	var errs rung.Errors
 	for i, spec := range f.Task.Metrics {
+		if spec.Judge != nil {
+			if e := judge.Check(spec.Name, spec.Judge); e != nil {
+				errs = append(errs, f.Fault(fmt.Sprintf("metrics[%d].judge.prompt", i), e.What, e.Do))
+			}
+		}
 		one := *f.Task
 		one.Metrics = []rung.MetricSpec{spec}
 		one.Bar = rung.Bar{Metric: spec.Name}

@@ -46,16 +46,24 @@ const DefaultMaxTokens = 512
 
 // New makes a judge. The error is a *rung.Error.
 func New(c Config) (*Judge, error) {
-	p, err := promptOf(&c.Spec)
-	if err != nil {
-		err.What = "metric " + c.Metric + ": " + err.What
+	if err := Check(c.Metric, &c.Spec); err != nil {
 		return nil, err
 	}
+	p, _ := promptOf(&c.Spec) // it has just been found
 	j := &Judge{metric: c.Metric, spec: c.Spec, instructions: c.Instructions, fields: c.Fields, door: c.Door, can: c.Can, weights: c.Weights, prompt: p}
 	if j.spec.MaxTokens == 0 {
 		j.spec.MaxTokens = DefaultMaxTokens
 	}
 	return j, nil
+}
+
+// Check says what is wrong with a judge before it is made; nil when nothing is.
+func Check(metric string, spec *rung.JudgeSpec) *rung.Error {
+	_, err := promptOf(spec)
+	if err != nil {
+		err.What = "metric " + metric + ": " + err.What
+	}
+	return err
 }
 
 // Metric is the name of the metric that the judge is.
