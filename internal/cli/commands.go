@@ -23,7 +23,6 @@ func commands(s *settings) []*cobra.Command {
 		newDiffCommand(s),
 		newRateCommand(s),
 		newModesCommand(s),
-		newRobustCommand(s),
 		newJudgeCommand(s),
 		newMetricsCommand(s),
 		newReleaseCommand(s),
