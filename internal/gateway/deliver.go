@@ -30,8 +30,15 @@ func (c *call) writeWhole(res *result) error {
 	c.headers(res)
 	c.w.Header()["Content-Type"] = jsonType
 	c.begun = true
-	return c.send(c.api.whole(c.buf[:0], res))
+	size := usualAnswer + len(res.text)
+	for i := range res.passages {
+		size += len(res.passages[i].Text)
+	}
+	return c.send(c.api.whole(make([]byte, 0, size), res))
 }
+
+// usualAnswer is more than what an API puts around an answer's text, in bytes.
+const usualAnswer = 768
 
 // begin starts a stream.
 func (c *call) begin(res *result) []byte {

@@ -47,10 +47,14 @@ type outcome struct {
 	took    time.Duration
 }
 
+// usualSpans is how many steps most requests have: render, model, parse, and a guard.
+const usualSpans = 4
+
 // task answers with a release of a task.
 func (c *call) task(t *taskState, at string) error {
 	j := &job{call: c, task: t, conf: c.cfg.task(t.name)}
 	c.trace.Task = t.name
+	c.trace.Spans = make([]rung.Span, 0, usualSpans)
 	var err error
 	if j.ask, err = c.api.ask(&c.env); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"regexp"
 	"sync"
 	"time"
 
@@ -93,8 +92,26 @@ func parsePrices(path string, b []byte) (*Prices, error) {
 	return &Prices{table: f.Models}, nil
 }
 
-// dated matches the release date at the end of a model's name; dated models cost what their family costs.
-var dated = regexp.MustCompile(`-(\d{4}-\d{2}-\d{2}|\d{8})$`)
+// undated is a model's name without the release date at its end, -2024-11-20 or -20241120: dated models cost what their family costs.
+// It is asked for each call, so it matches by hand.
+func undated(ref rung.ModelRef) rung.ModelRef {
+	for _, form := range []string{"-0000-00-00", "-00000000"} {
+		if at := len(ref) - len(form); at > 0 && shaped(string(ref[at:]), form) {
+			return ref[:at]
+		}
+	}
+	return ref
+}
+
+// shaped reports whether s has a digit where form has 0, and is form elsewhere.
+func shaped(s, form string) bool {
+	for i := range len(form) {
+		if digit := s[i] >= '0' && s[i] <= '9'; digit != (form[i] == '0') || !digit && s[i] != form[i] {
+			return false
+		}
+	}
+	return true
+}
 
 // selfHosted are the providers that are servers for one's own machines, wherever those stand.
 var selfHosted = map[string]bool{"ollama": true, "vllm": true, "llamacpp": true, "lmstudio": true}
@@ -102,7 +119,7 @@ var selfHosted = map[string]bool{"ollama": true, "vllm": true, "llamacpp": true,
 // Of is the price of a model served at baseURL. A price by name wins, wherever it is served. Models at a loopback or private
 // address, and those of rung's own engine (baseURL empty), cost what "local" says per hour, by default nothing.
 func (p *Prices) Of(ref rung.ModelRef, baseURL string) Price {
-	for _, name := range []rung.ModelRef{ref, rung.ModelRef(dated.ReplaceAllString(string(ref), ""))} {
+	for _, name := range [...]rung.ModelRef{ref, undated(ref)} {
 		if price, ok := p.table[name]; ok {
 			return price
 		}
