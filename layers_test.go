@@ -73,7 +73,7 @@ var rooms = map[string][]string{
 	"internal/app": {"rung", "internal/attack", "internal/ifeval", "internal/climb", "internal/contam", "internal/data", "internal/dedupe", "internal/engine", "internal/extract", "internal/form", "internal/gateway",
 		"internal/grade", "internal/guard", "internal/judge", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/program",
 		"internal/recipe",
-		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/store", "internal/store/postgres",
+		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/stats", "internal/store", "internal/store/postgres",
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
 	"internal/cli": {"rung", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
 		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/registry", "internal/report", "internal/rollout",
