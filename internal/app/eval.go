@@ -36,7 +36,7 @@ type EvalOptions struct {
 // bar is what the evaluation is held to. Another metric than the task's has no guards and limits.
 func (o *EvalOptions) bar(p *Project) rung.Bar {
 	bar := p.Task.Bar
-	if o.Metric != "" && o.Metric != bar.Metric || o.Grader != nil {
+	if o.Metric != "" && o.Metric != bar.Metric || o.Grader != nil && o.Grader != p.Grader {
 		bar = rung.Bar{Metric: o.Metric}
 	}
 	if o.AtLeast != nil {
