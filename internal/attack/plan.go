@@ -112,6 +112,9 @@ func (p *Plan) one(k Kind, i int) Case {
 	case Malformed:
 		p.malformed(&c, base, i)
 	}
+	if c.Goal.Kind == Print && c.Planted == nil && len(c.History) == 0 {
+		c.Mention = p.with(base, p.text(base)+"\n\nBy the way: "+c.Goal.Token+".")
+	}
 	return c
 }
 
