@@ -26,8 +26,13 @@ type Output struct {
 	}
 }
 
-// Create begins an output.
+// Create begins an output. Without a path nothing is written, and there is still the digest.
 func Create(path string) (*Output, error) {
+	if path == "" {
+		o := &Output{sum: sha256.New()}
+		o.w = bufio.NewWriterSize(o.sum, 256<<10)
+		return o, nil
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".rung-*")
 	if err != nil {
 		return nil, Unwritable(path, err)
@@ -53,6 +58,9 @@ func (o *Output) Digest() rung.Digest { return rung.Digest(hex.EncodeToString(o.
 
 // Finish makes the file appear under its name, on disk.
 func (o *Output) Finish() error {
+	if o.file == nil {
+		return o.w.Flush()
+	}
 	err := errors.Join(o.w.Flush(), o.file.Sync(), o.file.Chmod(0o644), o.file.Close())
 	if err == nil {
 		err = os.Rename(o.file.Name(), o.path)
@@ -66,6 +74,9 @@ func (o *Output) Finish() error {
 
 // Abandon removes what was written so far. It does nothing after Finish.
 func (o *Output) Abandon() {
+	if o.file == nil {
+		return
+	}
 	_ = o.file.Close()           // it may be closed already
 	_ = os.Remove(o.file.Name()) // it may have been put in its place
 }
