@@ -184,8 +184,8 @@ func (p *Project) changes(ctx context.Context, d *rung.Drift, then, now *Evaluat
 	}
 	clusters := clustersOf(asked)
 	o := stats.Options{Level: 1 - d.Alpha, PassFail: true, Seed: seed}
-	share := rung.Interval(stats.Mean(changed, clusters, o).Interval)
-	d.Changed = &share
+	since := rung.Interval(stats.Mean(changed, clusters, o).Interval)
+	d.Changed = &since
 	sampler, ok := sub.Answerer.(recipe.Sampler)
 	if repeat == 0 {
 		repeat = DefaultRepeat
@@ -202,9 +202,8 @@ func (p *Project) changes(ctx context.Context, d *rung.Drift, then, now *Evaluat
 	for i := range twice {
 		noise[i] = differs(first[twice[i].ID], second[i])
 	}
-	share = rung.Interval(stats.Mean(noise, clustersOf(twice), o).Interval)
-	noiseShare := share
-	d.Noise = &noiseShare
+	chance := rung.Interval(stats.Mean(noise, clustersOf(twice), o).Interval)
+	d.Noise = &chance
 	d.Noise.Method += ", the same examples asked twice now"
 	d.PChanged, d.TestChanged = changeTest(changed[:len(twice)], noise, clustersOf(twice))
 	return nil

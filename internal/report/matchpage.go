@@ -142,7 +142,7 @@ func matchFuncs(m *rung.Matchup) template.FuncMap {
 	ds := scale{low: -limit, high: limit, from: 8, to: 252}
 	return template.FuncMap{
 		"score": f.score, "signed": f.signed, "percent": percent, "count": count, "pvalue": f.pvalue, "millis": millis, "usd": usd,
-		"range":   func(iv rung.Interval) string { return f.score(iv.Low) + "–" + f.score(iv.High) },
+		"ends":    func(iv rung.Interval) string { return f.score(iv.Low) + "–" + f.score(iv.High) },
 		"change":  func(iv rung.Interval) string { return f.signed(iv.Low) + ", " + f.signed(iv.High) },
 		"metric":  func(e rung.Evaluation) rung.Interval { return e.Scorecard.Metrics[m.Metric] },
 		"figure":  func(e rung.Evaluation, name string) rung.Interval { return e.Scorecard.Metrics[name] },
