@@ -23,6 +23,7 @@ func commands(s *settings) []*cobra.Command {
 		newDiffCommand(s),
 		newRateCommand(s),
 		newModesCommand(s),
+		newRobustCommand(s),
 		newJudgeCommand(s),
 		newMetricsCommand(s),
 		newReleaseCommand(s),

@@ -104,7 +104,7 @@ type boardOptions struct {
 }
 
 func (o *boardOptions) flags(c *cobra.Command) {
-	c.Flags().StringVar(&o.suite, "on", "", "only scores on this suite, such as heldout or dev")
+	c.Flags().StringVar(&o.suite, "suite", "", "only scores on this suite, such as heldout or dev")
 }
 
 // take reads TASK [SUBJECT].
@@ -165,7 +165,7 @@ func newModesShowCommand(s *settings) *cobra.Command {
 by rule, proposed, or rejected by a person. Shares are of all scored examples, with 95 % intervals.
 
 ` + subjectHelp,
-		Example: "  rung modes show task.yaml\n  rung modes show task.yaml rag --on dev",
+		Example: "  rung modes show task.yaml\n  rung modes show task.yaml rag --suite dev",
 		Args:    taskAndSubject,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.take(args)
