@@ -182,6 +182,9 @@ func (s *serving) Release(ctx context.Context, line rung.ReleaseLine) (*gateway.
 	if err := s.live.Check(l.Release.Candidate.Model); err != nil {
 		return nil, err
 	}
+	if err := s.start(ctx, &l.Release.Candidate); err != nil {
+		return nil, err
+	}
 	s.kept.learn(line.Task, l.Release.Guards)
 	out := &gateway.Release{Line: line, Runner: l.Runner, Form: l.Form}
 	if len(l.Release.Guards) > 0 {
@@ -195,6 +198,26 @@ func (s *serving) Release(ctx context.Context, line rung.ReleaseLine) (*gateway.
 		}
 	}
 	return out, nil
+}
+
+// start has the engine's servers of a release run before it is called ready: the first request would wait for them.
+func (s *serving) start(ctx context.Context, c *rung.Candidate) error {
+	refs := []rung.ModelRef{c.Model}
+	if c.Retrieval != nil {
+		refs = append(refs, c.Retrieval.Embedder)
+	}
+	if c.Demos != nil {
+		refs = append(refs, c.Demos.Embedder)
+	}
+	for _, ref := range refs {
+		if !ref.Local() {
+			continue
+		}
+		if err := s.engine.Start(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trainingMarks are those of the rows that the release's adapter was trained on, for the guard data_leak. A release from before
