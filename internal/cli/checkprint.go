@@ -24,11 +24,14 @@ func (r *checkReport) print(w io.Writer) {
 	row(w, "models", joined(t.Models))
 	rungs := slices.Compact(applicable(t))
 	line := joined(rungs)
-	for _, left := range t.Rungs {
-		if !slices.Contains(rungs, left) {
-			line += "; those that retrieve need documents, those that train a local model"
-			break
-		}
+	left := func(why func(rung.Rung) bool) bool {
+		return slices.ContainsFunc(t.Rungs, func(r rung.Rung) bool { return why(r) && !slices.Contains(rungs, r) })
+	}
+	if len(t.Documents) == 0 && left(rung.Rung.Retrieves) {
+		line += "; those that retrieve need documents"
+	}
+	if !slices.ContainsFunc(t.Models, rung.ModelRef.Local) && left(rung.Rung.Trains) {
+		line += "; those that train need a local model"
 	}
 	row(w, "rungs", line)
 	if r.Data != nil {
