@@ -213,7 +213,7 @@ func nthParagraph(answer string, a *Args) bool {
 	if i := strings.IndexAny(first, `.,?!'"`); i >= 0 {
 		first = first[:i]
 	}
-	return strings.ToLower(first) == strings.ToLower(a.FirstWord)
+	return strings.EqualFold(first, a.FirstWord)
 }
 
 var placeholder = regexp.MustCompile(`\[[^\n]*?\]`)
