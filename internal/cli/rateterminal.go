@@ -176,6 +176,7 @@ func (t *terminalRater) show(state *rating.State) {
 		fmt.Fprintln(out, t.paragraph("you said: "+heardText(rating.Heard{Choice: b.Choice, Values: b.Values, Comment: b.Comment}, state.Criteria)))
 	}
 	const narrow = 110
+	fmt.Fprintln(out)
 	switch {
 	case len(q.Answers) == 1:
 		fmt.Fprintf(out, "%s\n%s\n", t.bold("Answer"), t.paragraph(q.Answers[0]))
@@ -184,8 +185,9 @@ func (t *terminalRater) show(state *rating.State) {
 		fmt.Fprintln(out, t.bold(report.Beside("1  Left", "2  Right", half)[0]))
 		fmt.Fprintln(out, strings.Join(report.Beside(q.Answers[0], q.Answers[1], half), "\n"))
 	default:
-		fmt.Fprintf(out, "%s\n%s\n%s\n%s\n", t.bold("1  Left"), t.paragraph(q.Answers[0]), t.bold("2  Right"), t.paragraph(q.Answers[1]))
+		fmt.Fprintf(out, "%s\n%s\n\n%s\n%s\n", t.bold("1  Left"), t.paragraph(q.Answers[0]), t.bold("2  Right"), t.paragraph(q.Answers[1]))
 	}
+	fmt.Fprintln(out)
 }
 
 func heardText(h rating.Heard, criteria []rung.Criterion) string {
