@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,8 +104,7 @@ func (p *Project) probe(ctx context.Context, r *recipe.Runner, c *recipe.Canary,
 func held(req model.Request, f *form.Form, c *recipe.Canary) (model.Request, error) {
 	req.Schema, req.Choices = nil, nil
 	for _, secret := range append([]string{c.Secret}, c.Others...) {
-		var output json.RawMessage = c.With(secret)
-		text, err := f.Encode(output, c.Input)
+		text, err := f.Encode(c.With(secret), c.Input)
 		if err != nil {
 			return req, fmt.Errorf("the canary %s: %w", c.ID, err)
 		}

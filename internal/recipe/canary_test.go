@@ -26,7 +26,7 @@ func (quiet) Progress(int, int, float64) {}
 func (q quiet) Note(text string)         { *q.notes = append(*q.notes, text) }
 
 // letters is an engine whose tokens are bytes: training needs a GPU's worth of time, its rows do not.
-type letters struct{ dir string }
+type letters struct{}
 
 func (letters) Weights(context.Context, rung.ModelRef) (string, rung.Digest, error) {
 	return "base.gguf", "weights", nil
