@@ -111,7 +111,7 @@ func (s *accounts) inherit(a *account) {
 	} else {
 		a.ledger = &ledger{key: a.key.ID, store: s.store, holder: s.holder}
 	}
-	a.ledger.limitTo(a.key.BudgetUSD)
+	a.limitTo(a.key.BudgetUSD)
 }
 
 func monthOf(t time.Time) string { return t.UTC().Format("2006-01") }
