@@ -65,8 +65,6 @@ type Stop struct {
 	Of     int    `json:"of"`
 	Why    Why    `json:"why"`
 	Reason string `json:"reason"`
-	// Beyond counts answers that were on their way when it stopped: paid for, stored, and in no figure.
-	Beyond int `json:"beyond,omitempty"`
 }
 
 // SegmentScore is the deciding metric on the examples of one segment.

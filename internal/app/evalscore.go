@@ -43,7 +43,6 @@ func (s scoring) run(ctx context.Context) (climb.Scored, *grade.Tally, error) {
 	}
 	level := s.level
 	if stop != nil {
-		stop.Beyond = looks.Beyond
 		level = s.stopping.StopLevel()
 		tally.Stop(s.stopping.Plan())
 	}

@@ -118,7 +118,11 @@ func TestClimbEndsOnTheRungThatTheModelNeeds(t *testing.T) {
 		t.Errorf("rungs %+v", doc.Rungs)
 	}
 	for _, o := range doc.Rungs {
-		if o.Status == rung.Scored && (o.N != doc.Heldout.N || o.Calls.Made+o.Calls.Failed < o.N) {
+		asked := doc.Heldout.N
+		if o.Stopped != nil && o.Stopped.Of == asked {
+			asked = o.Stopped.N
+		}
+		if o.Status == rung.Scored && (o.N != asked || o.Calls.Made+o.Calls.Failed < o.N) {
 			t.Errorf("%s: n %d of %d, calls %+v", o.Rung, o.N, doc.Heldout.N, o.Calls)
 		}
 		if o.Status == rung.Skipped && o.Reason == "" {
@@ -145,8 +149,12 @@ func TestASecondClimbPaysForNothingAndDecidesTheSame(t *testing.T) {
 		t.Errorf("%+v then %+v", first.Decision, second.Decision)
 	}
 	third := climbJSON(t, task, "--fresh")
-	if third.Rungs[0].Calls.Made != third.Heldout.N {
-		t.Errorf("--fresh made %d calls of %d", third.Rungs[0].Calls.Made, third.Heldout.N)
+	if o := third.Rungs[0]; o.Calls.Made != o.N || o.N != first.Rungs[0].N {
+		t.Errorf("--fresh made %d calls for %d examples", o.Calls.Made, o.N)
+	}
+	full := climbJSON(t, task, "--full")
+	if o := full.Rungs[0]; o.N != full.Heldout.N || o.Stopped != nil || o.Calls.Cached != first.Rungs[0].N {
+		t.Errorf("--full asked %d of %d, %d from the store", o.N, full.Heldout.N, o.Calls.Cached)
 	}
 }
 
@@ -162,7 +170,7 @@ func TestFailuresCountAsZeroAndNStays(t *testing.T) {
 		}
 		return modeltest.Reply{Text: "long"}
 	})
-	doc := climbJSON(t, writeTask(t, ""), "--rungs", "prompt")
+	doc := climbJSON(t, writeTask(t, ""), "--rungs", "prompt", "--full")
 	o := doc.Rungs[0]
 	if o.N != doc.Heldout.N || o.Calls.Failed == 0 || o.Scorecard.Problems[rung.CallFailed] != o.Calls.Failed {
 		t.Errorf("n %d of %d, calls %+v, problems %v", o.N, doc.Heldout.N, o.Calls, o.Scorecard.Problems)

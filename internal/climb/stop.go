@@ -21,11 +21,14 @@ const (
 
 	// firstLook is the number of examples before which nothing is decided: fewer say nothing about guards and latency.
 	firstLook = 20
-	// lookEvery is the part of the examples seen that must be added before the next look. Each look may be at any time; this only
-	// keeps their number down.
-	lookEvery = .04
+	// lookEvery is the part of the examples seen that is added before the next look, and leastLook the least number. Nothing beyond a
+	// look is asked before it was made, so looks must be few enough for calls to be made at once.
+	lookEvery = .15
+	leastLook = 5
 	// futile is the chance of a pass at the end below which the rest is not asked. It costs power, never error.
 	futile = .005
+	// nearly is the part of the evidence for a fail from which on a hopeless candidate is asked on, to be told that it fails.
+	nearly = 2. / 3
 	// sure is the chance, at a pass by the sequence, that the guards and limits will be kept at the end.
 	sure = .9
 )
@@ -56,7 +59,7 @@ func (s Stopping) StopLevel() float64 { return 1 - 2*s.LookAlpha() }
 
 // NextLook is the number of examples at which to look next, after n.
 func (s Stopping) NextLook(n int) int {
-	return max(firstLook, n+max(1, int(lookEvery*float64(n))))
+	return max(firstLook, n+max(leastLook, int(lookEvery*float64(n))))
 }
 
 // Seen is what a look sees: the examples so far, in the fixed order.
@@ -106,6 +109,9 @@ func (s Stopping) Look(seen *Seen) *rung.Stop {
 	chance, of := s.limitsKept(seen)
 	if pass := seen.Bar.PassChance(bar.AtLeast, s.EndLevel(), s.Plan().Total); pass < chance {
 		chance, of = pass, bar.Metric+" shown to be at or above "+num(bar.AtLeast)
+		if seen.Bar.Towards(bar.AtLeast, alpha) >= nearly {
+			return nil // a few more show that it fails, which says more than that it will not pass
+		}
 	}
 	if chance < futile {
 		stop.Why = rung.StopFutility

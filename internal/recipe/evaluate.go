@@ -47,8 +47,7 @@ type Looks struct {
 	// Look is given the places in the tally of the first n examples; true ends the evaluation. It is not called concurrently.
 	Look func(t *grade.Tally, n int, places []int) bool
 
-	N      int // set by Evaluate: examples in the tally
-	Beyond int // set by Evaluate: answers that came and are not in the tally
+	N int // set by Evaluate: examples in the tally
 }
 
 // IndexedScore is a score with the example's place in the frozen order.

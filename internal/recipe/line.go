@@ -10,14 +10,14 @@ import (
 )
 
 // line is the queue of an evaluation: which answer is asked for next, how far all before are there, and whether that is enough.
-// Answers are asked for only a little ahead of the last look, so that a stop leaves few that nobody needed.
+// Nothing beyond the next look is asked before it was made: what is paid for depends on the answers alone, never on how fast they
+// came, and a second run pays for nothing again.
 type line struct {
 	looks   *Looks
 	answers int
 	places  []int // of the tally, in the order in which they are asked
 	rank    []int // of a place in places
 	ends    []bool
-	ahead   int // answers that may be asked for beyond the prefix that is whole
 
 	mu      sync.Mutex
 	turn    *sync.Cond
@@ -25,13 +25,10 @@ type line struct {
 	there   []bool // by rank
 	whole   int    // all ranks before it are there
 	look    int    // examples at which to look next
+	limit   int    // places that may be asked for before that look
 	stopped int    // places before the stop; −1 while there is none
 	woken   bool
 }
-
-// aheadPerCall is how many answers may be under way or done beyond the whole prefix, per call in flight: one slow answer must not
-// hold up the others, and a stop should not leave many behind.
-const aheadPerCall = 4
 
 func newLine(ev *Evaluation, examples []rung.Example) *line {
 	l := &line{looks: ev.Looks, answers: ev.Answers, stopped: -1}
@@ -42,9 +39,7 @@ func newLine(ev *Evaluation, examples []rung.Example) *line {
 	}
 	if l.looks != nil {
 		order = l.looks.Order
-		l.look = l.looks.Next(0)
 	}
-	l.ahead = aheadPerCall * max(1, ev.Concurrency)
 	l.rank = make([]int, len(examples)*l.answers)
 	for at, i := range order {
 		last := at+1 == len(order) || examples[i].Group == "" || examples[order[at+1]].Group != examples[i].Group
@@ -55,14 +50,29 @@ func newLine(ev *Evaluation, examples []rung.Example) *line {
 		}
 	}
 	l.there = make([]bool, len(l.places))
+	l.limit = len(l.places)
+	if l.looks != nil {
+		l.lookAt(l.looks.Next(0))
+	}
 	return l
+}
+
+// lookAt sets the next look: at the end of the cluster that holds example n.
+func (l *line) lookAt(n int) {
+	l.look, l.limit = n, len(l.places)
+	for rank := max(0, n*l.answers-1); rank < len(l.places); rank++ {
+		if l.ends[rank] {
+			l.limit = rank + 1
+			return
+		}
+	}
 }
 
 // take gives the next place to answer; false when there is none.
 func (l *line) take(ctx context.Context) (place int, more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.looks != nil && l.stopped < 0 && !l.woken && l.next < len(l.places) && l.next >= l.whole+l.ahead {
+	for l.looks != nil && l.stopped < 0 && !l.woken && l.next < len(l.places) && l.next >= l.limit {
 		l.turn.Wait()
 	}
 	if ctx.Err() != nil || l.stopped >= 0 || l.woken || l.next >= len(l.places) {
@@ -87,14 +97,14 @@ func (l *line) answered(place int, t *grade.Tally) {
 	l.there[l.rank[place]] = true
 	for l.stopped < 0 && l.whole < len(l.places) && l.there[l.whole] {
 		l.whole++
-		n := l.whole / l.answers
-		if l.looks == nil || !l.ends[l.whole-1] || n < l.look || l.whole == len(l.places) {
+		if l.looks == nil || l.whole < l.limit || l.whole == len(l.places) {
 			continue
 		}
+		n := l.whole / l.answers
 		if l.looks.Look(t, n, l.places[:l.whole]) {
 			l.stopped = l.whole
 		}
-		l.look = l.looks.Next(n)
+		l.lookAt(l.looks.Next(n))
 	}
 	l.turn.Broadcast()
 }
@@ -130,11 +140,6 @@ func (l *line) end(t *grade.Tally) {
 		return
 	}
 	l.looks.N = l.stopped / l.answers
-	for _, there := range l.there[l.stopped:] {
-		if there {
-			l.looks.Beyond++
-		}
-	}
 	t.Drop(l.places[l.stopped:])
 }
 

@@ -212,9 +212,6 @@ func (p *printer) effortLines(e *rung.Evaluation) {
 	p.b.WriteByte('\n')
 	line := fmt.Sprintf("%d calls made, %d from the store, %d failed; %s; p50 %s, p95 %s (nearest rank over %s); wall %s", c.Calls.Made, c.Calls.Cached, c.Calls.Failed,
 		usd(c.CostUSD), millis(c.P50Millis), millis(c.P95Millis), plural(c.N, "example"), seconds(c.WallSeconds))
-	if e.Stopped != nil && e.Stopped.Beyond > 0 {
-		line += fmt.Sprintf("; %s on the way when it stopped, stored and in no figure", plural(e.Stopped.Beyond, "answer"))
-	}
 	p.para("", "  ", line+".", dim)
 	if len(e.Served) > 0 {
 		p.para("", "  ", "The server called itself "+strings.Join(e.Served, ", ")+".", dim)

@@ -125,6 +125,14 @@ func (a *Anytime) Below(m, alpha float64) bool {
 	return a.money(m, true) >= -math.Log(alpha)
 }
 
+// Towards is the part of the evidence that Below needs, as a logarithm: 1 when it refutes. It is 0 for asymptotic sequences.
+func (a *Anytime) Towards(m, alpha float64) float64 {
+	if a.asymptotic {
+		return 0
+	}
+	return a.money(m, true) / -math.Log(alpha)
+}
+
 // money is the logarithm of what was won against the claim that the mean is at most m; mirrored, that it is at least m.
 func (a *Anytime) money(m float64, mirrored bool) float64 {
 	span := a.span()
@@ -262,12 +270,12 @@ func (a *Anytime) P(m float64) float64 {
 
 // asymptoticP is the least two-sided error at which the asymptotic sequence does not hold m.
 func (a *Anytime) asymptoticP(m float64) float64 {
-	low, high := 1e-16, .5
+	low, high := 1e-16, .2
 	outside := func(alpha float64) bool {
 		l, h := a.asymptotics(alpha)
 		return m < l || m > h
 	}
-	if !outside(high * .999) {
+	if !outside(high) { // beyond it the formula is not defined
 		return 1
 	}
 	for range 60 {

@@ -177,6 +177,24 @@ func TestMcNemarVectors(t *testing.T) {
 	}
 }
 
+func TestPairedTVectors(t *testing.T) {
+	v := vectors(t)
+	c := &v.Continuous
+	for name, pairs := range map[string][2][]float64{"chrf,bleu": {c.Chrf, c.Bleu}, "rouge1,rougeL": {c.Rouge1, c.RougeL}} {
+		d := make([]float64, len(pairs[0]))
+		for i := range d {
+			d[i] = pairs[0][i] - pairs[1][i]
+		}
+		want := v.TTest[name]
+		if len(want) == 0 {
+			t.Fatalf("no vector %s", name)
+		}
+		got, p, _ := PairedT(d)
+		near(t, name+" t", got, want[0], 1e-9)
+		nearRelative(t, name+" p", p, want[1], 1e-9)
+	}
+}
+
 func TestWilcoxonVectors(t *testing.T) {
 	v := vectors(t)
 	c := v.Continuous
