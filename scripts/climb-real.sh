@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 scripts/realdata.py "$shared" "$work"
-bin/rung climb "$work/snips/task.yaml" --all --json >"$work/snips.json"
-bin/rung climb "$work/squad/task.yaml" --rungs prompt,rag,rag+lora --all --json >"$work/squad.json"
+bin/rung climb "$work/snips/task.yaml" --all --full --json >"$work/snips.json"
+bin/rung climb "$work/squad/task.yaml" --rungs prompt,rag,rag+lora --all --full --json >"$work/squad.json"
 bin/rung show latest --store "$work/snips/.rung"
 bin/rung show latest --store "$work/squad/.rung"
 scripts/ship.sh "$work/snips" "play some jazz by Miles Davis"

@@ -65,6 +65,7 @@ func (d *Details) load(ctx context.Context, o *rung.Outcome, src Source, at map[
 		out.Candidate = c
 	}
 	out.Scores = make([]*rung.Score, len(d.Examples))
+	asked := d.askedOf(o)
 	for score, err := range src.Scores(ctx, o.Candidate, d.Doc.Heldout.Digest) {
 		if gone(err) {
 			break
@@ -73,6 +74,9 @@ func (d *Details) load(ctx context.Context, o *rung.Outcome, src Source, at map[
 			return out, err
 		}
 		i, known := at[score.Example]
+		if asked != nil && !asked[score.Example] {
+			continue // of another, longer evaluation
+		}
 		if !known {
 			i = len(d.Examples)
 			at[score.Example] = i
@@ -82,6 +86,18 @@ func (d *Details) load(ctx context.Context, o *rung.Outcome, src Source, at map[
 		out.Scores[i] = &score
 	}
 	return out, nil
+}
+
+// askedOf are the examples that a rung was asked before it stopped; nil when it was asked all.
+func (d *Details) askedOf(o *rung.Outcome) map[string]bool {
+	if o.Stopped == nil || !d.Kept {
+		return nil
+	}
+	asked := map[string]bool{}
+	for _, i := range rung.Order(d.Doc.Heldout.Digest, d.Examples)[:min(o.Stopped.N, len(d.Examples))] {
+		asked[d.Examples[i].ID] = true
+	}
+	return asked
 }
 
 // Chosen is the index in Ladder of the rung that the decision names, -1 when there is none.

@@ -119,12 +119,17 @@ func headline(d *rung.Document) string {
 		return "No rung was scored"
 	case dec.Verdict == rung.Pass:
 		return fmt.Sprintf("The cheapest rung that meets the bar is %s", dec.Rung)
+	case dec.Verdict == rung.Inconclusive && stoppedEarly(decided(d)):
+		return fmt.Sprintf("No rung is shown to meet the bar; the best of them is %s", dec.Rung)
 	case dec.Verdict == rung.Inconclusive:
 		return fmt.Sprintf("Undecided: %s comes closest, but %s are too few to say", dec.Rung, plural(d.Heldout.N, "held-out example"))
 	default:
 		return fmt.Sprintf("No rung meets the bar; the best of them is %s", dec.Rung)
 	}
 }
+
+// stoppedEarly reports whether an outcome was not asked every held-out example.
+func stoppedEarly(o *rung.Outcome) bool { return o != nil && o.Stopped != nil }
 
 // barLine says what was asked for, on how many examples, and at what level the intervals are.
 func barLine(d *rung.Document, f figures) string {
@@ -145,6 +150,11 @@ func barLine(d *rung.Document, f figures) string {
 	out := strings.Join(parts, ", ") + fmt.Sprintf(". n = %s held-out", count(d.Heldout.N))
 	if b.Level > 0 {
 		out += fmt.Sprintf(", %s intervals", percent(b.Level))
+	}
+	for i := range d.Rungs {
+		if o := &d.Rungs[i]; stoppedEarly(o) {
+			return out + fmt.Sprintf("; where a rung stopped early, the n beside its verdict and %s intervals.", percent(o.Metrics[b.Metric].Level))
+		}
 	}
 	return out + "."
 }
@@ -207,13 +217,20 @@ func tokensIn(o *rung.Outcome) int {
 
 // verdictMark is the verdict as a mark and a word. How many examples would settle it belongs to it.
 func verdictMark(o *rung.Outcome, n int) string {
+	after := ""
+	if o.Stopped != nil {
+		after = fmt.Sprintf(", n=%s", count(o.Stopped.N))
+	}
 	switch o.Verdict {
 	case rung.Pass:
-		return "✓ pass"
+		return "✓ pass" + after
 	case rung.Fail:
-		return "✗ fail"
+		return "✗ fail" + after
 	case rung.Inconclusive:
-		if o.NeededN > n {
+		switch {
+		case o.Stopped != nil:
+			return "? given up" + after
+		case o.NeededN > n:
 			return "? needs n=" + count(o.NeededN)
 		}
 		return "? open"

@@ -157,6 +157,9 @@ func (v *view) ladder(doc *rung.Document, f figures) {
 		if o.NeededN > doc.Heldout.N {
 			row.Verdict += fmt.Sprintf("; n = %s would settle it", count(o.NeededN))
 		}
+		if o.Stopped != nil {
+			row.Verdict += fmt.Sprintf("; stopped after %d of %d (%s intervals)", o.Stopped.N, o.Stopped.Of, percent(m.Level))
+		}
 		row.Candidate, row.Model, row.About = o.Candidate.Short(), string(o.Model), describe(o)
 		row.Figure, row.Strip = f.of(doc.Bar.Metric).interval(m), strip(m, doc.Bar.AtLeast, s, string(o.Verdict))
 		row.P50, row.P95 = millis(o.P50Millis), millis(o.P95Millis)

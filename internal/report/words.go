@@ -67,10 +67,9 @@ func methods(d *rung.Document) []string {
 		}
 	}
 	b := d.Bar
-	out := []string{
-		fmt.Sprintf("Every figure of quality is over all %s. A call that failed, timed out or could not be read counts as a score of zero, so n is the same for every rung.", plural(d.Heldout.N, "held-out example")),
+	out := []string{heldoutWords(d),
 		fmt.Sprintf("The examples were split by content and frozen before the first rung was built; digest %s. Code that builds candidates sees train and dev only.", d.Heldout.Digest.Short()),
-		fmt.Sprintf("The error rate of the whole climb is at most α = %s: each rung has one chance to pass wrongly, so α is spent over the rungs and intervals are at level %s.", f2(b.Alpha), percent(b.Level)),
+		fmt.Sprintf("The error rate of the whole climb is at most α = %s: each rung has one chance to pass wrongly, so α is spent over the rungs and intervals are at level %s%s.", f2(b.Alpha), percent(b.Level), looksWords(&b)),
 		"Pass: the lower bound reaches the bar. Fail: the upper bound is below it. Otherwise inconclusive, with the number of held-out examples that would settle it.",
 	}
 	if len(intervals) > 0 {
@@ -88,6 +87,30 @@ func methods(d *rung.Document) []string {
 		out = append(out, "Latency is measured at the client under the climb's own load, over all calls of an answer; it is no promise for another load or machine.")
 	}
 	return out
+}
+
+// looksWords say what is spent on stopping early.
+func looksWords(b *rung.BarInfo) string {
+	if !b.Stopping {
+		return ""
+	}
+	return " where every example was asked: a tenth of each rung's share is spent on the looks at which it may stop"
+}
+
+// heldoutWords say which examples the figures are over.
+func heldoutWords(d *rung.Document) string {
+	const failures = "A call that failed, timed out or could not be read counts as a score of zero"
+	var early []string
+	for i := range d.Rungs {
+		if o := &d.Rungs[i]; stoppedEarly(o) {
+			early = append(early, fmt.Sprintf("%s after %d of %d", o.Rung, o.Stopped.N, o.Stopped.Of))
+		}
+	}
+	if len(early) == 0 {
+		return fmt.Sprintf("Every figure of quality is over all %s. %s, so n is the same for every rung.", plural(d.Heldout.N, "held-out example"), failures)
+	}
+	return fmt.Sprintf("The %s are asked in a fixed random order, and a rung stops when its verdict is clear or a pass is out of reach: %s. Its figures are over those examples, with intervals and tests that hold at any stop. %s.",
+		plural(d.Heldout.N, "held-out example"), strings.Join(early, ", "), failures)
 }
 
 // f2 writes a rate such as α without its leading zero.
