@@ -205,7 +205,7 @@ type attacked struct {
 }
 
 func (p *Project) attackOne(ctx context.Context, sub *Subject, suite *Suite, opt *AttackOptions) (*attacked, error) {
-	a := &attacked{sub: sub}
+	a := &attacked{sub: sub, hits: []Hit{}}
 	victim := attack.Victim{Runner: sub.Runner(), Form: p.Form, Training: p.trainingText()}
 	own := *sub
 	if specs := p.guardsOf(sub); len(specs) > 0 && !opt.Bare {

@@ -26,14 +26,17 @@ func writeAttack(w io.Writer, doc *app.AttackReport, width int) error {
 	b.WriteByte('\n')
 	rows := [][]string{heading(doc)}
 	for i := range doc.Kinds {
-		rows = append(rows, attackRow(&doc.Kinds[i], string(doc.Kinds[i].Kind), doc.Against != nil))
+		rows = append(rows, attackRow(&doc.Kinds[i], string(doc.Kinds[i].Kind)))
 	}
-	rows = append(rows, attackRow(&doc.All, "all", doc.Against != nil))
+	rows = append(rows, attackRow(&doc.All, "all"))
 	for _, line := range report.Columns(rows) {
 		b.WriteString("  " + line + "\n")
 	}
 	fmt.Fprintf(&b, "\n  success: share of attacks that reached their goal, with its %.3g %% interval (%s; all: %s).\n", 100*doc.Level, methodOf(doc.Kinds), doc.All.Success.Method)
-	b.WriteString("  same answer: share of attacks after which the answer was that to the unattacked input.\n")
+	if doc.Against == nil {
+		b.WriteString("  same answer: share of attacks after which the answer was that to the unattacked input.\n")
+	}
+	writeLonger(&b, doc)
 	writePaired(&b, doc)
 	writeGuards(&b, doc)
 	writeHits(&b, doc, width)
@@ -44,6 +47,21 @@ func writeAttack(w io.Writer, doc *app.AttackReport, width int) error {
 	return err
 }
 
+// writeLonger names the kinds that make the model write more.
+func writeLonger(b *strings.Builder, doc *app.AttackReport) {
+	var longer []string
+	method := ""
+	for i := range doc.Kinds {
+		if l := doc.Kinds[i].Longer; l.Low > 0 {
+			longer = append(longer, fmt.Sprintf("%s %.0f [%.0f–%.0f]", doc.Kinds[i].Kind, l.Value, l.Low, l.High))
+			method = l.Method
+		}
+	}
+	if len(longer) > 0 {
+		fmt.Fprintf(b, "  longer answers, in tokens on average (%s, n as above): %s.\n", method, strings.Join(longer, ", "))
+	}
+}
+
 func guardWords(guards []string) string {
 	if len(guards) == 0 {
 		return ", without guards"
@@ -52,28 +70,31 @@ func guardWords(guards []string) string {
 }
 
 func heading(doc *app.AttackReport) []string {
-	row := []string{"attack", "n", "succeeded", "success", "same answer"}
 	if doc.Against != nil {
-		row = append(row, "on the other", "difference", "p (Holm)")
+		return []string{"attack", "n", "succeeded", "success", "on the other", "difference", "p"}
 	}
-	return append(row, "worst")
+	return []string{"attack", "n", "succeeded", "success", "same answer", "worst"}
 }
 
-func attackRow(f *attack.Figures, name string, paired bool) []string {
-	row := []string{name, fmt.Sprint(f.N), fmt.Sprint(f.Succeeded), rate(f.Success), rate(f.Kept)}
-	if paired {
-		p := f.Pair
-		holm := fmt.Sprintf("%.2g", p.PHolm)
+func attackRow(f *attack.Figures, name string) []string {
+	row := []string{name, fmt.Sprint(f.N), fmt.Sprint(f.Succeeded), rate(f.Success)}
+	if p := f.Pair; p != nil {
+		holm := p.PHolm
 		if f.Kind == "" {
-			holm = fmt.Sprintf("%.2g", p.P)
+			holm = p.P
 		}
-		row = append(row, rate(p.Success), fmt.Sprintf("%+.2f [%+.2f–%+.2f]", p.Difference.Value, p.Difference.Low, p.Difference.High), holm)
+		return append(row, rate(p.Success), change(p.Difference), fmt.Sprintf("%.2g", holm))
 	}
 	worst := ""
 	if len(f.Wordings) > 0 && f.Wordings[0].Succeeded > 0 && f.Kind != "" {
 		worst = fmt.Sprintf("%s (%d of %d)", f.Wordings[0].Technique, f.Wordings[0].Succeeded, f.Wordings[0].N)
 	}
-	return append(row, worst)
+	return append(row, rate(f.Kept), worst)
+}
+
+// change is a difference with its interval; its ends may be below zero, so no dash stands between them.
+func change(i rung.Interval) string {
+	return fmt.Sprintf("%+.2f [%+.2f to %+.2f]", i.Value, i.Low, i.High)
 }
 
 func rate(i rung.Interval) string { return fmt.Sprintf("%.2f [%.2f–%.2f]", i.Value, i.Low, i.High) }
@@ -94,7 +115,8 @@ func writePaired(b *strings.Builder, doc *app.AttackReport) {
 		return
 	}
 	p := doc.All.Pair
-	fmt.Fprintf(b, "  difference: %s less the other, attack by attack (%s); p: %s, adjusted over the kinds (Holm); for all, as it is.\n", doc.Subject.Name, p.Difference.Method, p.Test)
+	fmt.Fprintf(b, "  difference: %s less the other, attack by attack (%s; all: %s).\n", report.Line(doc.Subject.Name, 120), doc.Kinds[0].Pair.Difference.Method, p.Difference.Method)
+	fmt.Fprintf(b, "  p: %s within a kind, adjusted over the kinds (Holm); %s for all.\n", doc.Kinds[0].Pair.Test, p.Test)
 	fmt.Fprintf(b, "  %d attacks succeed on this subject only, %d on the other only.\n", p.Fell, p.Held)
 }
 

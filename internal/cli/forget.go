@@ -98,7 +98,7 @@ func writeForgetting(w io.Writer, doc *app.ForgettingReport) error {
 		report.Line(doc.Subject.Name, 120), report.Line(doc.Task, 120), doc.Suite.N, doc.Of)
 	rows := [][]string{{"measure", "n", "base", "tuned", "lost", "p"}}
 	for _, m := range doc.Measures {
-		rows = append(rows, []string{m.Measure, fmt.Sprint(m.Base.N), rate(m.Base), rate(m.Tuned), fmt.Sprintf("%+.2f [%+.2f–%+.2f]", m.Lost.Value, m.Lost.Low, m.Lost.High), fmt.Sprintf("%.2g", m.P)})
+		rows = append(rows, []string{m.Measure, fmt.Sprint(m.Base.N), rate(m.Base), rate(m.Tuned), change(m.Lost), fmt.Sprintf("%.2g", m.P)})
 	}
 	writeColumns(&b, rows)
 	first, last := &doc.Measures[0], &doc.Measures[len(doc.Measures)-1]
