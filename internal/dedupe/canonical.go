@@ -1,6 +1,7 @@
 package dedupe
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -41,36 +42,58 @@ func canonical(dst, text, scratch []byte) (out, scratchOut []byte) {
 	return canonicalASCII(dst, text), scratch
 }
 
+// plain is what becomes of an ASCII character that is kept: itself, letters in lower case; 0 for those that ascii treats otherwise.
+var plain = func() (t [256]byte) {
+	for c := range byte(utf8.RuneSelf) {
+		if ascii[c] == keep {
+			t[c] = c
+			if 'A' <= c && c <= 'Z' {
+				t[c] = c + 'a' - 'A'
+			}
+		}
+	}
+	return t
+}()
+
 func canonicalASCII(dst, text []byte) []byte {
 	start, gap := len(dst), false
+	dst = slices.Grow(dst, len(text))
 	for i, c := range text {
-		switch ascii[c&0x7f] {
-		case nothing:
-			continue
-		case space:
-			gap = true
-			continue
-		case point:
-			if i+1 >= len(text) || !isDigit(text[i+1]) {
+		p := plain[c]
+		if p == 0 {
+			switch special(text, i) {
+			case nothing:
+				continue
+			case space:
 				gap = true
 				continue
 			}
-		case hyphen:
-			if i > 0 && i+1 < len(text) && isLetter(text[i-1]) && isLetter(text[i+1]) {
-				gap = true
-				continue
-			}
+			p = c
 		}
 		if gap && len(dst) > start {
 			dst = append(dst, ' ')
 		}
 		gap = false
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
+		dst = append(dst, p)
 	}
 	return dst
+}
+
+// special says what becomes of a character that is not kept as it is.
+func special(text []byte, i int) byte {
+	switch kind := ascii[text[i]&0x7f]; kind {
+	case point:
+		if i+1 >= len(text) || !isDigit(text[i+1]) {
+			return space
+		}
+	case hyphen:
+		if i > 0 && i+1 < len(text) && isLetter(text[i-1]) && isLetter(text[i+1]) {
+			return space
+		}
+	default:
+		return kind
+	}
+	return keep
 }
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }

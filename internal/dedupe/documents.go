@@ -24,6 +24,7 @@ type documents struct {
 	sketches sketches // of unique
 	broken   map[int32]string
 	textless int
+	edges    []edge   // sorted
 	vectors  *vectors // nil unless rows are compared by meaning
 }
 

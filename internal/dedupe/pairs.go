@@ -1,6 +1,7 @@
 package dedupe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -46,6 +47,8 @@ func nearPairs(ctx context.Context, d *documents, joined forest, o *Options) (cu
 			return j.cut, err
 		}
 	}
+	slices.SortFunc(j.edges, edge.compare)
+	d.edges = j.edges
 	return j.cut, ctx.Err()
 }
 
@@ -97,8 +100,19 @@ type joiner struct {
 	vain      []uint8
 	refused   map[uint64]struct{}
 	pending   []pair
+	edges     []edge
 	cut       bool
 }
+
+// edge is a pair that was found alike, kept so that it is not compared again.
+type edge struct {
+	a, b       int32 // a < b
+	similarity float64
+}
+
+func newEdge(a, b int32, similarity float64) edge { return edge{min(a, b), max(a, b), similarity} }
+
+func (e edge) compare(o edge) int { return cmp.Or(cmp.Compare(e.a, o.a), cmp.Compare(e.b, o.b)) }
 
 // band goes through the runs of one band.
 func (j *joiner) band(ctx context.Context, entries []uint64) error {
@@ -162,7 +176,7 @@ func (j *joiner) flush(ctx context.Context) error {
 		j.pending = j.pending[:0]
 		return ctx.Err()
 	}
-	alike := make([]bool, len(pending))
+	alike := make([]float64, len(pending))
 	var g errgroup.Group
 	for w, c := range j.comparers {
 		from, to := len(pending)*w/len(j.comparers), len(pending)*(w+1)/len(j.comparers)
@@ -175,7 +189,7 @@ func (j *joiner) flush(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				alike[i] = s >= j.o.Near
+				alike[i] = s
 			}
 			return nil
 		})
@@ -184,7 +198,8 @@ func (j *joiner) flush(ctx context.Context) error {
 		return errors.Join(err)
 	}
 	for i, p := range pending {
-		if alike[i] {
+		if alike[i] >= j.o.Near {
+			j.edges = append(j.edges, newEdge(j.docs.unique[p.a], j.docs.unique[p.b], alike[i]))
 			j.joined.join(j.docs.unique[p.a], j.docs.unique[p.b])
 			continue
 		}

@@ -221,7 +221,7 @@ func (s *settler) alike(k, m int32) (Removed, bool, error) {
 	x := Removed{Doc: m, Kept: k, Reason: Near}
 	if s.o.Near > 0 {
 		var err error
-		if x.Similarity, err = s.similarity(k, m); err != nil || x.Similarity >= s.o.Near {
+		if x.Similarity, err = s.known(k, m); err != nil || x.Similarity >= s.o.Near {
 			return x, err == nil, err
 		}
 	}
@@ -232,6 +232,15 @@ func (s *settler) alike(k, m int32) (Removed, bool, error) {
 		}
 	}
 	return x, false, nil
+}
+
+// known is the similarity of two documents, from before where they were compared.
+func (s *settler) known(k, m int32) (float64, error) {
+	e := newEdge(s.docs.first[k], s.docs.first[m], 0)
+	if i, found := slices.BinarySearchFunc(s.docs.edges, e, edge.compare); found {
+		return s.docs.edges[i].similarity, nil
+	}
+	return s.similarity(k, m)
 }
 
 // copy is the removal of a row with the same canonical text.

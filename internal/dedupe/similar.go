@@ -14,79 +14,73 @@ const shingle = 5
 // maxGrams bounds the work on huge texts: of longer ones, only grams whose hash is a multiple of some number are compared.
 const maxGrams = 1 << 18
 
-// gramSet is a set of gram hashes; it is emptied by raising its generation.
+// gramSet is a set of gram hashes: open addressing, 0 for an empty slot.
 type gramSet struct {
-	hashes []uint64
-	stamps []uint32
-	stamp  uint32
-	n      int
+	slots []uint64
+	n     int
 }
 
+// reset empties the set and makes room for so many hashes.
 func (g *gramSet) reset(room int) {
-	if need := 1 << bits.Len(uint(room*2)); len(g.hashes) < need {
-		g.hashes, g.stamps, g.stamp = make([]uint64, need), make([]uint32, need), 0
+	need := 1 << bits.Len(uint(room+room/2+8))
+	if cap(g.slots) < need {
+		g.slots = make([]uint64, need)
 	}
-	if g.stamp++; g.stamp == 0 {
-		clear(g.stamps)
-		g.stamp = 1
-	}
+	g.slots = g.slots[:need]
+	clear(g.slots)
 	g.n = 0
 }
 
-// add reports whether h is new. A set that is half full, which only texts made for it can bring about, takes nothing more.
+// add reports whether h is new. A set that is nearly full, which only texts made for it can bring about, takes nothing more.
 func (g *gramSet) add(h uint64) bool {
-	if g.n*2 > len(g.hashes) {
-		return false
-	}
-	mask := uint64(len(g.hashes) - 1)
+	mask := uint64(len(g.slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
-		if g.stamps[i] != g.stamp {
-			g.hashes[i], g.stamps[i] = h, g.stamp
+		switch g.slots[i] {
+		case h:
+			return false
+		case 0:
+			if g.n*8 > len(g.slots)*7 {
+				return false
+			}
+			g.slots[i] = h
 			g.n++
 			return true
-		}
-		if g.hashes[i] == h {
-			return false
 		}
 	}
 }
 
 func (g *gramSet) has(h uint64) bool {
-	mask := uint64(len(g.hashes) - 1)
-	for i := h & mask; g.stamps[i] == g.stamp; i = (i + 1) & mask {
-		if g.hashes[i] == h {
+	mask := uint64(len(g.slots) - 1)
+	for i := h & mask; g.slots[i] != 0; i = (i + 1) & mask {
+		if g.slots[i] == h {
 			return true
 		}
 	}
 	return false
 }
 
-// eachGram calls f with the hash of each character 5-gram; a shorter text is one gram.
+// eachGram calls f with the hash, never 0, of each character 5-gram; a shorter text is one gram.
 func eachGram(text []byte, thin uint64, f func(uint64)) {
-	var last [shingle]uint64
+	const char, mask = 21, 1<<21 - 1
+	var low, high uint64 // the last five characters, the oldest three in low
 	n := 0
-	emit := func() {
-		h := uint64(0)
-		for i := range last {
-			h = h*0x9e3779b97f4a7c15 + last[(n+i)%shingle]
-		}
-		if h = mix(h); thin == 1 || h%thin == 0 {
-			f(h)
-		}
-	}
 	for i := 0; i < len(text); {
 		c, size := rune(text[i]), 1
 		if c >= utf8.RuneSelf {
 			c, size = utf8.DecodeRune(text[i:])
 		}
 		i += size
-		last[n%shingle] = uint64(c) + 1
-		if n++; n >= shingle {
-			emit()
+		low = low>>char | high&mask<<(2*char)
+		high = high>>char | uint64(c)<<char
+		if n++; n < shingle {
+			continue
+		}
+		if h := mix(low^high*0x9e3779b97f4a7c15) | 1; thin == 1 || h/2%thin == 0 {
+			f(h)
 		}
 	}
 	if n > 0 && n < shingle {
-		emit()
+		f(mix(low^high*0x9e3779b97f4a7c15) | 1)
 	}
 }
 
@@ -201,13 +195,22 @@ func (t *Texts) Similarity(a, b []byte) float64 {
 func thinning(a, b []byte) uint64 { return uint64(max(len(a), len(b))/maxGrams) + 1 }
 
 func (g *gramSet) fill(text []byte, thin uint64) {
-	g.reset(len(text)/int(thin)*2 + 16)
+	g.reset(roomFor(text, thin))
 	eachGram(text, thin, func(h uint64) { g.add(h) })
+}
+
+// roomFor is how many grams of a text are expected; with thinning that varies, so there is room for a quarter more.
+func roomFor(text []byte, thin uint64) int {
+	n := len(text) / int(thin)
+	if thin > 1 {
+		n += n / 4
+	}
+	return n
 }
 
 // jaccard compares a set with that of a text, which it fills into other.
 func jaccard(set, other *gramSet, text []byte, thin uint64) float64 {
-	other.reset(len(text)/int(thin)*2 + 16)
+	other.reset(roomFor(text, thin))
 	common := 0
 	eachGram(text, thin, func(h uint64) {
 		if other.add(h) && set.has(h) {
