@@ -62,6 +62,32 @@ func TestAGatewayListensWhileItsReleasesLoad(t *testing.T) {
 	r.eventually("it is ready", func() bool { return r.readyz().status == 200 })
 }
 
+// TestARolloutGoesOnWhereAGatewayStarts: callers who had the target have it from a gateway that was started again, though it is still
+// loading there.
+func TestARolloutGoesOnWhereAGatewayStarts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{prepare: func(r *rig) {
+		r.release("x", "v1", fixture{cand: candidate(textOut)})
+		r.release("x", "v2", fixture{cand: candidate(textOut)})
+		if _, err := r.store.PutRollout(t.Context(), rolloutOf(rung.AB, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}})
+	held := make(chan struct{})
+	source := &slowly{hold: map[string]chan struct{}{"x@v2": held}}
+	r.another(source)
+	if got := r.readyz(); got.status != 503 {
+		t.Errorf("%d %q", got.status, got.body)
+	}
+	answer := make(chan reply, 1)
+	go func() { answer <- r.post("/v1/chat/completions", chat("x", "hi")) }()
+	r.eventually("its request waits", func() bool { return source.tried("x@v2") == 1 })
+	close(held)
+	if got := <-answer; got.header.Get("X-Rung-Release") != "x@v2" || got.header.Get("X-Rung-Arm") != "target" {
+		t.Errorf("%d, %v", got.status, got.header)
+	}
+}
+
 // TestAStartWithoutAnyRelease: where no release can be loaded the gateway is not ready, and nothing is said to stay where it was; where
 // one can it is ready, and says that others are not.
 func TestAStartWithoutAnyRelease(t *testing.T) {

@@ -121,6 +121,9 @@ func (s *state) inRollouts() []rung.ReleaseLine {
 	return out
 }
 
+// inRollout is what a release of a rollout is called among those that a gateway starts with.
+func inRollout(line rung.ReleaseLine) string { return "rollout of " + nameOf(line) }
+
 // prepareRollouts begins to make the releases of active rollouts ready. Until a target is ready here it gets no requests (see
 // job.assign).
 func (g *Gateway) prepareRollouts(before, next *state) {
@@ -128,7 +131,7 @@ func (g *Gateway) prepareRollouts(before, next *state) {
 		switch l := g.releases.start(line); {
 		case !l.ended():
 			next.waits = append(next.waits, wait{loading: l})
-			if name := "rollout of " + nameOf(line); before == nil || before.starting[name] {
+			if name := inRollout(line); before == nil || before.starting[name] {
 				next.starting[name] = true
 			}
 		case l.err != nil:

@@ -111,18 +111,19 @@ func (j *job) assign(at string) error {
 	return nil
 }
 
-// routed takes the release that a rollout routed to, if it is ready here. If it is not, that begins.
+// routed takes the release that a rollout routed to, if it is ready here. If it is not, that begins. One that this gateway starts
+// with is waited for: its callers had it before the gateway was started again.
 func (j *job) routed(version string) bool {
 	line, known := j.task.versions[version]
 	if !known {
 		return false
 	}
 	l := j.g.releases.start(line)
-	if !l.ended() || l.err != nil {
-		return false
+	if !l.ended() {
+		return j.state.starting[inRollout(line)]
 	}
 	j.found = l.rel
-	return true
+	return l.err == nil
 }
 
 // sticky is what an A/B rollout keeps callers apart by: what they say themselves, else their key, else their address.
