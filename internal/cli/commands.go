@@ -11,6 +11,7 @@ func commands(s *settings) []*cobra.Command {
 		newInitCommand(s),
 		newCheckCommand(s),
 		newSchemaCommand(s),
+		newDataCommand(s),
 		newClimbCommand(s),
 		newEvalCommand(s),
 		newGateCommand(s),
