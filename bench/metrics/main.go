@@ -33,28 +33,41 @@ func main() {
 	seconds := flag.Float64("for", 2, "seconds of processor time for each metric")
 	examples := flag.Int("examples", 100_000, "examples of the graded evaluation")
 	python := flag.String("python", "python3", "the Python that makes the environment of the peers")
+	most := flag.Int("pairs", 547, "pairs of texts that are scored")
 	compare := flag.Bool("compare", true, "run the peers as well")
+	judged := flag.Bool("quality", false, "measure the metrics of style and safety on data that people have judged, and nothing else")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
-	if err := run(ctx, *seconds, *examples, *python, *compare); err != nil {
+	if *judged {
+		if err := quality(); err != nil {
+			fmt.Fprintln(os.Stderr, "metrics:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := run(ctx, *seconds, *examples, *most, *python, *compare); err != nil {
 		fmt.Fprintln(os.Stderr, "metrics:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, seconds float64, examples int, python string, compare bool) error {
+func run(ctx context.Context, seconds float64, examples, most int, python string, compare bool) error {
 	rows, err := readRows()
 	if err != nil {
 		return err
 	}
 	pairs := pairsOf(rows)
+	pairs = pairs[:min(len(pairs), max(1, most))]
 	ours := scoreOurs(pairs, seconds)
 	if !compare {
 		for _, name := range names {
 			fmt.Printf("%-7s rung %8.0f pairs/s\n", name, ours[name].Rate)
 		}
 		return gradeMany(rows, examples)
+	}
+	if err := gradeMany(rows, examples); err != nil {
+		return err
 	}
 	theirs, err := scoreTheirs(ctx, pairs, seconds, python)
 	if err != nil {
@@ -67,7 +80,7 @@ func run(ctx context.Context, seconds float64, examples int, python string, comp
 		}
 		fmt.Printf("%-7s rung %8.0f pairs/s, Python %6.0f pairs/s, ratio %5.1f, equal over %d pairs\n", name, a.Rate, b.Rate, a.Rate/b.Rate, len(pairs))
 	}
-	return gradeMany(rows, examples)
+	return nil
 }
 
 // row is one row of e2e_nlg.

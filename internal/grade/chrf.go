@@ -78,6 +78,10 @@ type chrfScratch struct {
 	hyp, ref  []uint32
 	hypWords  []uint32
 	refWords  []uint32
+
+	space            charSpace
+	hypKeys, refKeys []uint64
+	packed           bool // hypKeys are made; else grams
 }
 
 var chrfs = sync.Pool{New: func() any { return new(chrfScratch) }}
@@ -85,15 +89,17 @@ var chrfs = sync.Pool{New: func() any { return new(chrfScratch) }}
 func (c *chrfScratch) release() {
 	c.grams.trim()
 	c.wordGrams.trim()
-	if cap(c.hyp)+cap(c.ref) < 1<<16 {
+	if cap(c.hyp)+cap(c.ref) < 1<<16 && len(c.space.others) < 256 {
 		chrfs.Put(c)
 	}
 }
 
 func (c *chrfScratch) hypothesis(s string, words bool) {
 	c.hyp = characters(c.hyp[:0], s)
-	c.grams.begin(chrfChars * len(c.hyp))
-	c.grams.hypothesis(c.hyp, chrfChars)
+	clear(c.space.others)
+	if c.hypKeys, c.packed = c.space.keys(c.hypKeys, c.hyp); !c.packed {
+		c.count()
+	}
 	if words {
 		c.words.begin()
 		c.hypWords = c.wordSymbols(c.hypWords[:0], s, true)
@@ -102,10 +108,27 @@ func (c *chrfScratch) hypothesis(s string, words bool) {
 	}
 }
 
+// count makes the table of the hypothesis's n-grams, for pairs with too many different characters.
+func (c *chrfScratch) count() {
+	c.packed = false
+	c.grams.begin(chrfChars * len(c.hyp))
+	c.grams.hypothesis(c.hyp, chrfChars)
+}
+
 func (c *chrfScratch) reference(parts []float64, s string, number int32, words bool) {
 	var matched [chrfChars + chrfWords]float64
 	c.ref = characters(c.ref[:0], s)
-	c.grams.reference(c.ref, chrfChars, number, false, matched[:chrfChars])
+	ok := c.packed
+	if ok {
+		if c.refKeys, ok = c.space.keys(c.refKeys, c.ref); !ok {
+			c.count()
+		}
+	}
+	if ok {
+		matches(c.hypKeys, c.refKeys, matched[:chrfChars])
+	} else {
+		c.grams.reference(c.ref, chrfChars, number, false, matched[:chrfChars])
+	}
 	fillChrF(parts[:ChrFWidth], len(c.hyp), len(c.ref), matched[:chrfChars])
 	if words {
 		c.refWords = c.wordSymbols(c.refWords[:0], s, false)

@@ -17,7 +17,7 @@ import (
 const supportWindow = 3
 
 // supported is the support from which a sentence counts as supported.
-const supported = .6
+const supported = .5
 
 // function words, which say nothing about the content.
 var functionWords = func() map[string]bool {
