@@ -97,6 +97,7 @@
     $('find').addEventListener('input', () => { clearTimeout(wait); wait = setTimeout(choose, 200); });
     $('more').addEventListener('click', more);
     await choose();
+    performance.measure('ready'); // from the beginning of the navigation
     document.documentElement.dataset.ready = 'yes';
   })();
 })();
