@@ -26,7 +26,11 @@ type Session struct {
 	asks  []rung.RatingAsk
 	said  map[string][]Heard // for an adjudicator: what raters said, without their names
 	now   func() time.Time
+
 	mu    sync.Mutex
+	seen  int64                  // Seq of the last rating that was read
+	by    map[string]rung.Rating // this person's ratings that count, by item
+	order []rung.Rating          // the same, in the order in which they were given
 }
 
 // Join opens a rater's session: the seat that was kept for the rater, or the next free one.
@@ -42,7 +46,7 @@ func Join(ctx context.Context, st store.Ratings, q *rung.RatingQueue, rater stri
 }
 
 func newSession(st store.Ratings, q *rung.RatingQueue, rater string, role rung.RatingRole, asks []rung.RatingAsk) *Session {
-	return &Session{st: st, q: q, items: Items(q), rater: rater, role: role, asks: asks, now: time.Now}
+	return &Session{st: st, q: q, items: Items(q), rater: rater, role: role, asks: asks, now: time.Now, by: map[string]rung.Rating{}}
 }
 
 // Input is one field of an example's input as a person reads it.
@@ -97,18 +101,23 @@ type State struct {
 	Question *Question        `json:"question,omitempty"` // none when nothing is left
 }
 
-// mine are this person's ratings by item, and the order in which they were given.
-func (s *Session) mine(ctx context.Context) (map[string]rung.Rating, []rung.Rating, error) {
-	by := map[string]rung.Rating{}
-	var order []rung.Rating
-	for r, err := range s.st.Ratings(ctx, store.RatingFilter{Queue: s.q.Name, Rater: s.rater, Role: s.role}) {
+// mine reads what this person has said since the last time, here or in another session.
+func (s *Session) mine(ctx context.Context) error {
+	for r, err := range s.st.Ratings(ctx, store.RatingFilter{Queue: s.q.Name, Rater: s.rater, Role: s.role, All: true, After: s.seen}) {
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		by[r.Item] = r
-		order = append(order, r)
+		if _, again := s.by[r.Item]; again {
+			s.order = slices.DeleteFunc(s.order, func(old rung.Rating) bool { return old.Item == r.Item })
+			delete(s.by, r.Item)
+		}
+		if !r.Withdrawn {
+			s.by[r.Item] = r
+			s.order = append(s.order, r)
+		}
+		s.seen = r.Seq
 	}
-	return by, order, nil
+	return nil
 }
 
 // State is what comes next.
@@ -120,34 +129,33 @@ func (s *Session) State(ctx context.Context) (*State, error) {
 
 // state shows an item, or the first open one; before is what was said of it and taken back.
 func (s *Session) state(ctx context.Context, item string, before *rung.Rating) (*State, error) {
-	by, order, err := s.mine(ctx)
-	if err != nil {
+	if err := s.mine(ctx); err != nil {
 		return nil, err
 	}
 	out := &State{Queue: s.q.Name, Task: s.q.Task, Rater: s.rater, Role: s.role, Kind: s.q.Kind, Ask: s.q.Question, Criteria: blindCriteria(s.q.Criteria),
-		Ties: !s.q.NoTies, Total: len(s.asks), CanUndo: len(order) > 0}
+		Ties: !s.q.NoTies, Total: len(s.asks), CanUndo: len(s.order) > 0}
 	var seconds []float64
-	for i := range order {
-		if order[i].Skipped {
+	for i := range s.order {
+		if s.order[i].Skipped {
 			out.Skipped++
 			continue
 		}
 		out.Done++
-		seconds = append(seconds, order[i].Seconds)
+		seconds = append(seconds, s.order[i].Seconds)
 	}
 	out.Seconds = median(seconds)
-	if at := s.next(item, by); at >= 0 {
+	if at := s.next(item); at >= 0 {
 		out.Question = s.question(at, before)
 	}
 	return out, nil
 }
 
 // next is the place of the item, else of the first open one, −1 when nothing is left.
-func (s *Session) next(item string, by map[string]rung.Rating) int {
+func (s *Session) next(item string) int {
 	if at := slices.IndexFunc(s.asks, func(a rung.RatingAsk) bool { return a.Item == item }); at >= 0 {
 		return at
 	}
-	return slices.IndexFunc(s.asks, func(a rung.RatingAsk) bool { _, rated := by[a.Item]; return !rated })
+	return slices.IndexFunc(s.asks, func(a rung.RatingAsk) bool { _, rated := s.by[a.Item]; return !rated })
 }
 
 // blindCriteria are the criteria without the mark of those that checks are made of.
@@ -288,14 +296,13 @@ func (s *Session) values(said map[string]int) (map[string]int, error) {
 func (s *Session) Undo(ctx context.Context) (*State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, order, err := s.mine(ctx)
-	if err != nil {
+	if err := s.mine(ctx); err != nil {
 		return nil, err
 	}
-	if len(order) == 0 {
+	if len(s.order) == 0 {
 		return nil, &rung.Error{Code: rung.CodeConflict, What: "there is nothing to undo"}
 	}
-	last := order[len(order)-1]
+	last := s.order[len(s.order)-1]
 	gone := last
 	gone.Withdrawn, gone.At = true, s.now().UTC()
 	if _, err := s.st.PutRating(ctx, gone); err != nil {
@@ -308,12 +315,11 @@ func (s *Session) Undo(ctx context.Context) (*State, error) {
 func (s *Session) Again(ctx context.Context) (*State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, order, err := s.mine(ctx)
-	if err != nil {
+	if err := s.mine(ctx); err != nil {
 		return nil, err
 	}
 	var gone []rung.Rating
-	for _, r := range order {
+	for _, r := range s.order {
 		if r.Skipped {
 			r.Withdrawn, r.At = true, s.now().UTC()
 			gone = append(gone, r)

@@ -38,5 +38,6 @@ type RatingFilter struct {
 	Queue string
 	Rater string
 	Role  rung.RatingRole
-	All   bool // also what was replaced or withdrawn
+	All   bool  // also what was replaced or withdrawn
+	After int64 // only those with a greater Seq
 }

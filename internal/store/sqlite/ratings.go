@@ -185,7 +185,7 @@ const getRatings = `SELECT seq, body FROM ratings AS r
 // Ratings gives the ratings that count, a page at a time, holding no connection while the caller's loop runs.
 func (s *Store) Ratings(ctx context.Context, f store.RatingFilter) iter.Seq2[rung.Rating, error] {
 	return func(yield func(rung.Rating, error) bool) {
-		var after int64
+		after := f.After
 		for {
 			page, err := s.ratingPage(ctx, &f, after)
 			if err != nil {

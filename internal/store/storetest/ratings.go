@@ -134,6 +134,7 @@ func ratings(t *testing.T, open Opener) {
 			{store.RatingFilter{}, []int{1, 2, 3, 4}}, {store.RatingFilter{Queue: "q"}, []int{1, 2, 3}}, {store.RatingFilter{Task: "t p"}, []int{4}},
 			{store.RatingFilter{Rater: "ada", Role: rung.AsRater}, []int{2, 4}}, {store.RatingFilter{Role: rung.AsAdjudicator}, []int{3}},
 			{store.RatingFilter{Queue: "q", Rater: "ben", All: true}, []int{1, 5, 6}}, {store.RatingFilter{Queue: "x"}, nil},
+			{store.RatingFilter{Queue: "q", All: true, After: kept[3].Seq}, []int{5, 6}},
 		} {
 			want := []rung.Rating{}
 			for _, i := range c.want {
