@@ -20,7 +20,7 @@ const (
 	// leaseFor is how long a lease holds unless it is renewed, which happens at half of it: as long a gateway that was killed
 	// keeps its part from the others.
 	leaseFor = 30 * time.Second
-	// leaseTimeout bounds the wait for the store while a request waits for it.
+	// leaseTimeout bounds the wait for the store while requests wait for it.
 	leaseTimeout = 5 * time.Second
 	// refusedFor is how long a refusal holds for requests that would cost as much, without the store being asked for each.
 	refusedFor = time.Second
@@ -174,6 +174,8 @@ func (l *ledger) settle(ctx context.Context, end bool) error {
 	if idle {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout) // requests wait for asking
+	defer cancel()
 	return l.exchange(ctx, func() float64 { return max(want, l.reserved) })
 }
 
