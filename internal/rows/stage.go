@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -165,7 +166,7 @@ func arrayLines(ctx context.Context, in *os.File, out *bufio.Writer) error {
 	if mark, _ := head.Peek(3); string(mark) == "\ufeff" {
 		_, _ = head.Discard(3)
 	}
-	limited := &valueLimit{r: head}
+	limited := &valueLimit{r: head, left: MaxRow}
 	dec := jsontext.NewDecoder(limited)
 	if _, err := dec.ReadToken(); err != nil {
 		return err
@@ -220,6 +221,9 @@ func parquetLines(ctx context.Context, in *os.File, out *bufio.Writer) (err erro
 	if err != nil {
 		return err
 	}
+	if err := checkFooter(in, info.Size()); err != nil {
+		return fmt.Errorf("not a Parquet file: %w", err)
+	}
 	file, err := parquet.OpenFile(in, info.Size(), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("not a Parquet file: %w", err)
@@ -247,6 +251,27 @@ func parquetLines(ctx context.Context, in *os.File, out *bufio.Writer) (err erro
 		clear(batch)
 	}
 	return ctx.Err()
+}
+
+// maxFooter bounds the description of a Parquet file, which states its own length and is believed by the library.
+const maxFooter = 64 << 20
+
+func checkFooter(f io.ReaderAt, size int64) error {
+	const tail = 8 // the length, four bytes little-endian, and the magic
+	if size < tail+4 {
+		return errors.New("it is too short")
+	}
+	var end [tail]byte
+	if _, err := f.ReadAt(end[:], size-tail); err != nil {
+		return err
+	}
+	if magic := string(end[4:]); magic != "PAR1" {
+		return fmt.Errorf("it ends with %q, not with PAR1", magic)
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:4])); n > size-tail-4 || n > maxFooter {
+		return fmt.Errorf("its footer claims a length of %d bytes", n)
+	}
+	return nil
 }
 
 // plain turns byte strings into text, which JSON would write in base 64.

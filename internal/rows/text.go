@@ -96,6 +96,7 @@ type Fields []string
 // Append appends the text of the fields of a row, a line feed after each: texts as they are, of lists and objects all their texts. ok is
 // false when the row has none of them.
 func (f Fields) Append(dst []byte, members []Member) (out []byte, ok bool) {
+	before := len(dst)
 	for _, name := range f {
 		if v := find(members, name); v != nil {
 			start := len(dst)
@@ -104,10 +105,10 @@ func (f Fields) Append(dst []byte, members []Member) (out []byte, ok bool) {
 			dst = append(dst, '\n')
 		}
 	}
-	if len(f) > 0 && len(dst) > 0 && ok {
-		dst = dst[:len(dst)-1]
+	if !ok {
+		return dst[:before], false
 	}
-	return dst, ok
+	return dst[:len(dst)-1], true
 }
 
 // Get is the JSON value of a field, nil when the row has it not.
