@@ -125,6 +125,9 @@ func (o *evalCommand) run(c *cobra.Command, s *settings) error {
 		return err
 	}
 	doc, err := o.evaluate(ctx, c, p)
+	if doc != nil && err == nil {
+		err = report.SettleEvaluation(ctx, p.Store, doc)
+	}
 	err = errors.Join(err, p.Close())
 	done()
 	if doc == nil || err != nil {

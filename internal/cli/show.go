@@ -59,7 +59,7 @@ func runShow(ctx context.Context, s *settings, name, run string) (err error) {
 	}
 	switch {
 	case found.run != nil:
-		return s.showRun(found.run)
+		return s.showRun(ctx, st, found.run)
 	case found.completion != nil:
 		return s.showCompletion(found.completion)
 	}
@@ -177,13 +177,16 @@ func candidateOn(ctx context.Context, st store.Store, r rung.Rung, run string) (
 	return nil, &rung.Error{Code: rung.CodeNotFound, What: fmt.Sprintf("run %s did not climb to %s", doc.Run, r), Do: "climb with --all, or name another run with --run"}
 }
 
-func (s *settings) showRun(r *store.Run) error {
+func (s *settings) showRun(ctx context.Context, st store.Store, r *store.Run) error {
 	doc, err := documentOf(r)
 	if err != nil {
 		return err
 	}
 	if doc == nil {
 		return &rung.Error{Code: rung.CodeNotFound, What: "the run " + r.ID + " has no result yet", Do: "wait for the climb, or run it again to go on"}
+	}
+	if err := report.SettleDocument(ctx, st, doc); err != nil {
+		return err
 	}
 	if s.json {
 		return s.printJSON(doc)

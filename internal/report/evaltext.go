@@ -87,6 +87,7 @@ func Evaluation(w io.Writer, e *rung.Evaluation, width int, color bool) error {
 	p.varianceLines(e)
 	p.driftLines(e.Drift, e)
 	p.mistakeLines(&e.Scorecard)
+	p.modeLines(&e.Scorecard)
 	p.effortLines(e)
 	p.list("Notes", e.Notes)
 	return p.flush(w)
