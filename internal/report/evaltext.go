@@ -60,6 +60,29 @@ func (p *printer) sheet(s *sheet) {
 
 func (s *sheet) right(i int) bool { return i < len(s.numbers) && s.numbers[i] }
 
+// key is the letter by which a table names a method; legend tells them. Methods are long, and few.
+func (p *printer) key(method string) string {
+	i := slices.Index(p.keys, method)
+	if i < 0 {
+		i = len(p.keys)
+		p.keys = append(p.keys, method)
+	}
+	if i >= 26 {
+		return string(rune('a'+i/26-1)) + string(rune('a'+i%26))
+	}
+	return string(rune('a' + i))
+}
+
+func (p *printer) legend() {
+	if len(p.keys) == 0 {
+		return
+	}
+	p.b.WriteString("\n" + p.paint("Methods", bold) + "\n")
+	for _, method := range slices.Clone(p.keys) {
+		p.para("  "+p.key(method)+"  ", "     ", method, dim)
+	}
+}
+
 // evalPrinter prints what is not a climb.
 func evalPrinter(width int, color bool) *printer {
 	return &printer{width: width, color: color, ascii: !utf8Locale(), fig: figures{digits: 3, ascii: !utf8Locale()}}
@@ -85,7 +108,8 @@ func Evaluation(w io.Writer, e *rung.Evaluation, width int, color bool) error {
 	p.metricSheet(e)
 	p.segmentSheet(e)
 	p.varianceLines(e)
-	p.driftLines(e.Drift, e)
+	p.driftLines(e.Drift)
+	p.legend()
 	p.mistakeLines(&e.Scorecard)
 	p.modeLines(&e.Scorecard)
 	p.effortLines(e)
@@ -121,7 +145,7 @@ func (p *printer) metricSheet(e *rung.Evaluation) {
 	f := evalFigures(p.ascii)
 	for _, name := range metricNames(&e.Scorecard, e.Metric) {
 		iv := e.Scorecard.Metrics[name]
-		s.add(name, f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), iv.Method)
+		s.add(name, f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), p.key(iv.Method))
 	}
 	p.sheet(s)
 }
@@ -135,7 +159,7 @@ func (p *printer) segmentSheet(e *rung.Evaluation) {
 	s := &sheet{titles: []string{"segment", "value", "interval", "level", "n", "method"}, numbers: []bool{false, true, false, true, true}}
 	for _, seg := range e.Segments {
 		iv := seg.Metrics[e.Metric]
-		s.add(segmentName(seg.Segment), f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), iv.Method)
+		s.add(segmentName(seg.Segment), f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), p.key(iv.Method))
 	}
 	p.sheet(s)
 	p.para("  ", "  ", "Each interval by itself: not adjusted for the number of segments.", dim)
@@ -157,12 +181,12 @@ func (p *printer) varianceLines(e *rung.Evaluation) {
 		numbers: []bool{false, true, true, true, true, true}}
 	f := figures{digits: 4, ascii: p.ascii}
 	for _, v := range e.Variance {
-		s.add(v.Metric, f.score(v.SE), f.score(v.Between), f.score(v.Sampling), fmt.Sprintf("%.0f %%", 100*v.SamplingShare), count(v.N), v.Method)
+		s.add(v.Metric, f.score(v.SE), f.score(v.Between), f.score(v.Sampling), fmt.Sprintf("%.0f %%", 100*v.SamplingShare), count(v.N), p.key(v.Method))
 	}
 	p.sheet(s)
 }
 
-func (p *printer) driftLines(d *rung.Drift, e *rung.Evaluation) {
+func (p *printer) driftLines(d *rung.Drift) {
 	if d == nil {
 		return
 	}
@@ -181,7 +205,7 @@ func (p *printer) driftLines(d *rung.Drift, e *rung.Evaluation) {
 			note += "; p adjusted with that of changed answers (Holm)"
 			pv = f.pvalue(c.PHolm)
 		}
-		s.add(c.Metric, f.signed(c.Difference.Value), f.signed(c.Difference.Low)+", "+f.signed(c.Difference.High), percent(c.Difference.Level), count(c.Difference.N), pv, note)
+		s.add(c.Metric, f.signed(c.Difference.Value), f.signed(c.Difference.Low)+", "+f.signed(c.Difference.High), percent(c.Difference.Level), count(c.Difference.N), pv, p.key(note))
 	}
 	p.sheet(s)
 	share := func(what string, iv *rung.Interval) {
@@ -194,7 +218,6 @@ func (p *printer) driftLines(d *rung.Drift, e *rung.Evaluation) {
 	if d.TestChanged != "" {
 		p.para("  ", "    ", fmt.Sprintf("more changed than by chance: %s after Holm (%s, n=%d)", f.pvalue(d.PChangedHolm), d.TestChanged, d.Noise.N))
 	}
-	_ = e
 }
 
 func (p *printer) mistakeLines(card *rung.Scorecard) {

@@ -15,7 +15,7 @@ func Gate(w io.Writer, g *rung.GateResult, width int, color bool) error {
 	p.para("", "", fmt.Sprintf("%s: %s on %s: %s", g.Evaluation.Task, g.Evaluation.Subject.Name, suiteWords(&g.Evaluation), strings.ToUpper(string(g.Verdict))), bold, verdictColor(g.Verdict))
 	for i := range g.Checks {
 		c := &g.Checks[i]
-		p.para("  ", "    ", fmt.Sprintf("%s: %s. %s", c.Verdict, c.Name, capital(c.Reason)), verdictColor(c.Verdict))
+		p.para("  ", "    ", fmt.Sprintf("%s: %s. %s", c.Verdict, c.Name, c.Reason), verdictColor(c.Verdict))
 		if len(c.Broken) > 0 {
 			p.para("    ", "    ", "right in the baseline, wrong now: "+strings.Join(c.Broken, ", "), dim)
 		}
@@ -23,6 +23,7 @@ func Gate(w io.Writer, g *rung.GateResult, width int, color bool) error {
 	p.list("Notes", g.Notes)
 	p.b.WriteByte('\n')
 	p.metricSheet(&g.Evaluation)
+	p.legend()
 	return p.flush(w)
 }
 

@@ -33,13 +33,14 @@ func Match(w io.Writer, m *rung.Matchup, width int, color bool) error {
 	for i := range m.Pairs {
 		p.pairDetails(m, &m.Pairs[i])
 	}
+	p.legend()
 	p.list("How to read this", m.Methods)
 	p.list("Notes", m.Notes)
 	return p.flush(w)
 }
 
 func capital(s string) string {
-	if s == "" {
+	if !strings.HasPrefix(s, "no ") { // it begins with a name, which stays as it is
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
@@ -51,7 +52,7 @@ func (p *printer) subjectSheet(m *rung.Matchup) {
 	for i := range m.Subjects {
 		e := &m.Subjects[i]
 		iv := e.Scorecard.Metrics[m.Metric]
-		s.add(e.Subject.Name, f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), millis(e.Scorecard.P95Millis), usd(e.Scorecard.CostUSD), iv.Method)
+		s.add(e.Subject.Name, f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), millis(e.Scorecard.P95Millis), usd(e.Scorecard.CostUSD), p.key(iv.Method))
 	}
 	p.sheet(s)
 }
@@ -71,7 +72,7 @@ func (p *printer) pairSheet(m *rung.Matchup) {
 func (p *printer) contrastCells(c *rung.Contrast) []string {
 	f := evalFigures(p.ascii)
 	d := c.Difference
-	return []string{f.signed(d.Value), f.signed(d.Low) + ", " + f.signed(d.High), percent(d.Level), count(d.N), strings.TrimPrefix(f.pvalue(c.PHolm), "p "), contrastMethod(c)}
+	return []string{f.signed(d.Value), f.signed(d.Low) + ", " + f.signed(d.High), percent(d.Level), count(d.N), strings.TrimPrefix(f.pvalue(c.PHolm), "p "), p.key(contrastMethod(c))}
 }
 
 func contrastMethod(c *rung.Contrast) string {

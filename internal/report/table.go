@@ -51,6 +51,7 @@ type printer struct {
 	ascii bool
 	fig   figures
 	b     strings.Builder
+	keys  []string // methods that are named by a letter and told at the end
 }
 
 func (p *printer) print(w io.Writer) error {
