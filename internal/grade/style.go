@@ -19,10 +19,9 @@ type rule struct {
 // prose is an answer as the rules of a style read it.
 type prose struct {
 	text
-	value     *value // of JSON answers
-	json      bool
-	sentences []string
-	counted   readability
+	value   *value // of JSON answers
+	json    bool
+	counted readability
 }
 
 // styleMetric is the share of a style's rules that the answer keeps, or with PassFail whether it keeps all.

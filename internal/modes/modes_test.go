@@ -128,12 +128,7 @@ func TestWhatAPersonSaidCounts(t *testing.T) {
 func TestAJudgesWord(t *testing.T) {
 	answers := map[string]string{"r0": "Refused.", "w0": "It could be wrong_fact or policy", "l0": "none", "r1": "the mode is length, I think"}
 	door := talker(func(q string) string {
-		for id, a := range answers {
-			if slices.Contains([]string{id}, q) {
-				return a
-			}
-		}
-		return "?"
+		return answers[q]
 	})
 	j := &modes.Judge{Door: door, Model: "x/y", Concurrency: 3, Taxonomy: rung.StarterModes()}
 	var asked []modes.Mistake
