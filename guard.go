@@ -75,7 +75,7 @@ var GuardKinds = []GuardKind{
 var allStages = []GuardStage{GuardInput, GuardRetrieved, GuardOutput}
 
 // GuardEntities are the kinds of personal data that the guard pii finds.
-var GuardEntities = []string{"EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP", "URL", "DATE_OF_BIRTH", "PERSON", "LOCATION"}
+var GuardEntities = []string{"EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "NATIONAL_ID", "IP", "URL", "DATE_OF_BIRTH", "PERSON", "LOCATION"}
 
 // FindGuardKind is the kind of a name.
 func FindGuardKind(name string) (GuardKind, bool) {

@@ -54,7 +54,8 @@ var rooms = map[string][]string{
 	"internal/judge":   {"rung", "internal/model", "internal/stats"},
 	"internal/program": {"rung"},
 
-	"internal/pii":                         {"internal/guard/linear"},
+	"internal/pii":                         {"rung", "internal/pii/crf"},
+	"internal/pii/crf":                     {},
 	"internal/guard":                       {"rung", "internal/form", "internal/guard/linear", "internal/pii"},
 	"internal/guard/linear":                {},
 	"internal/rollout":                     {"rung", "internal/stats"},

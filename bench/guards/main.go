@@ -1,8 +1,9 @@
 // Command guards measures the guards on public data that none of them was made from: what they find, what they miss, what
 // they find in ordinary traffic, and how long they take.
 //
-//	go run ./bench/guards            # all of it
-//	go run ./bench/guards -presidio  # and presidio-analyzer's rules on the same sentences, from PyPI
+//	go run ./bench/guards
+//
+// What finds personal data is measured in bench/data/pii.
 package main
 
 import (
@@ -23,20 +24,15 @@ import (
 
 func main() {
 	data := flag.String("data", filepath.Join("..", "shared", "data"), "folder of the data sets")
-	presidio := flag.Bool("presidio", false, "compare with presidio-analyzer, which is installed into a virtual environment of the user's cache")
 	detail := flag.Bool("detail", false, "print hatecheck by functionality")
 	flag.Parse()
 	log.SetFlags(0)
 	d := dir(*data)
 	injection(d)
 	retrieved(d)
-	personal(d)
 	toxic(d, *detail)
 	ordinary(d)
 	latency(d)
-	if *presidio {
-		comparePresidio(d)
-	}
 }
 
 // dir is the folder of the data sets.

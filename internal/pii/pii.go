@@ -5,81 +5,238 @@ package pii
 
 import (
 	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/rung-dev/rung/internal/pii/crf"
 )
 
-// Finding is a piece of personal data or a secret in a text: its type and its bytes.
+// Finding is a piece of personal data or a secret in a text: its type, what found it, and its bytes.
 type Finding struct {
-	Type  string `json:"type"`
+	Type  Type   `json:"type"`
+	Rule  string `json:"rule,omitempty"` // which rule of the type; "model" for the model of names
 	Start int    `json:"start"`
 	End   int    `json:"end"`
+	Bare  bool   `json:"-"` // it has no letter
 }
 
 // span is a finding in the text as it is seen.
 type span struct {
 	start, end int
-	kind       string
+	kind       Type
+	rule       string
+	sure       float32 // of the model: natural logarithm of the odds against the next best
 }
 
-// finder appends what it finds in a text.
-type finder func(text string, found []span) []span
-
-// finders in the order of precedence: where two findings overlap, that of the earlier finder stays.
-var finders = []struct {
-	entity string
-	find   finder
-}{
-	{"EMAIL", findEmails}, {"URL", findURLs}, {"IBAN", findIBANs}, {"CREDIT_CARD", findCards}, {"IP", findIPs}, {"US_SSN", findSSNs},
-	{"DATE_OF_BIRTH", findBirthDates}, {"PHONE", findPhones}, {"LOCATION", findLocations}, {"PERSON", findPersons},
+// Options say what an engine looks for.
+type Options struct {
+	Types    []Type    // none: all of Types
+	Patterns []Pattern // of the user; they go before all others
+	Sure     float64   // of what the model says, only what is surer: a natural logarithm of odds; 0: all
 }
 
-// Find gives the findings of the kinds asked for, none overlapping, in the order of the text. Other kinds are looked for as
-// well where they could be mistaken for one asked for.
-func Find(text string, entities []string) []Finding {
-	s := Plain(text)
-	var taken, out []span
-	for _, f := range finders {
-		wanted := slices.Contains(entities, f.entity)
-		if !wanted && (f.entity == "PERSON" || f.entity == "LOCATION") {
-			continue
-		}
-		fresh := slices.DeleteFunc(f.find(s.Text, nil), func(sp span) bool { return overlaps(taken, sp) })
-		for i := range fresh {
-			fresh[i].kind = f.entity
-		}
-		taken = disjoint(append(taken, fresh...))
-		if wanted {
-			out = append(out, fresh...)
-		}
+// Engine finds personal data. It is safe for concurrent use.
+type Engine struct {
+	wanted   map[Type]bool
+	secrets  bool
+	model    bool
+	patterns []pattern
+	sure     float32
+	entities *crf.Model // nil: the one that is embedded
+	names    *Gazetteer
+}
+
+// WithModel is the engine with another model and other lists of names, to measure them.
+func (e *Engine) WithModel(m *crf.Model, g *Gazetteer) *Engine {
+	out := *e
+	out.entities, out.names = m, g
+	return &out
+}
+
+// New makes an engine. A pattern that does not compile is an error that names it.
+func New(o Options) (*Engine, error) {
+	e := &Engine{wanted: map[Type]bool{}, sure: float32(o.Sure)}
+	if len(o.Types) == 0 {
+		o.Types = Types
 	}
-	return findings(s, disjoint(out))
+	for _, t := range o.Types {
+		e.wanted[t] = true
+		e.model = e.model || Named(t)
+		e.secrets = e.secrets || t == Secret
+	}
+	for _, p := range o.Patterns {
+		c, err := p.compile()
+		if err != nil {
+			return nil, err
+		}
+		e.patterns = append(e.patterns, c)
+		e.wanted[p.Type] = true
+	}
+	return e, nil
 }
 
-// Secrets gives the keys, tokens and passwords of a text, none overlapping, in the order of the text.
-func Secrets(text string) []Finding {
-	s := Plain(text)
-	return findings(s, findSecrets(s.Text))
-}
-
-// findings gives spans as bytes of the original.
-func findings(s Seen, spans []span) []Finding {
-	out := make([]Finding, len(spans))
-	for i, sp := range spans {
-		start, end := s.Original(sp.start, sp.end)
-		out[i] = Finding{sp.kind, start, end}
+func allTypes() map[Type]bool {
+	out := map[Type]bool{}
+	for _, t := range Types {
+		out[t] = true
 	}
 	return out
 }
 
-// overlaps reports whether sp overlaps any of spans, which are sorted and disjoint.
-func overlaps(spans []span, sp span) bool {
-	i, _ := slices.BinarySearchFunc(spans, sp.start, func(s span, at int) int { return s.start - at })
-	return i < len(spans) && spans[i].start < sp.end || i > 0 && spans[i-1].end > sp.start
+// Find gives what the engine looks for in a text, none overlapping, in the order of the text.
+func (e *Engine) Find(text string) []Finding {
+	s := Plain(text)
+	var buf [16]span
+	found := e.recognise(s.Text, buf[:0])
+	if e.model {
+		found = e.withNames(s.Text, found)
+	}
+	kept := found[:0]
+	for _, sp := range found {
+		if e.wanted[sp.kind] || e.secrets && sp.rule == secretRule {
+			kept = append(kept, sp)
+		}
+	}
+	return findings(s, kept)
 }
 
-// disjoint sorts spans and leaves out those that overlap an earlier one; of those that start together the longest stays, of
-// equal ones the first.
+// bytes that a text has, which say what can be in it at all.
+const (
+	hasDigit = 1 << iota
+	hasAt
+	hasDot
+	hasColon
+	hasLetter
+)
+
+var byteBits = func() (out [256]uint8) {
+	for c := range 256 {
+		switch b := byte(c); {
+		case digit(b):
+			out[c] = hasDigit
+		case b == '@':
+			out[c] = hasAt
+		case b == '.':
+			out[c] = hasDot
+		case b == ':':
+			out[c] = hasColon
+		}
+	}
+	return out
+}()
+
+// recognisers in the order of precedence: where two findings overlap, that of the earlier one stays. Each needs some bytes.
+var recognisers = []struct {
+	kind  Type
+	needs uint8
+	find  func(text string, found []span) []span
+}{
+	{Email, hasAt | hasDot, findEmails}, {URL, hasDot, findURLs}, {IBAN, hasDigit, findIBANs}, {Card, hasDigit, findCards}, {IP, hasDigit | hasDot, findIPs},
+	{IP, hasColon, findIPs}, {NationalID, hasDigit, findNationals}, {NationalID, hasDigit, findLettered}, {NationalID, hasDigit, findSpacedNINO},
+	{Date, hasDigit, findDates}, {Phone, hasDigit, findPhones},
+}
+
+// recognise finds what has a form. All recognisers run, also those of types that nobody asked for: a card is no phone number.
+// Secrets are looked for only when they are wanted.
+func (e *Engine) recognise(text string, out []span) []span {
+	var bits uint8
+	for i := range len(text) {
+		bits |= byteBits[text[i]]
+	}
+	for _, p := range e.patterns {
+		out = merge(out, p.find(text, nil))
+	}
+	var fresh []span
+	if e.secrets {
+		fresh = findSecrets(text, fresh[:0])
+		out = merge(out, fresh)
+	}
+	for i := range recognisers {
+		r := &recognisers[i]
+		if bits&r.needs != r.needs || i > 0 && r.needs == hasColon && bits&(hasDigit|hasDot) == hasDigit|hasDot {
+			continue
+		}
+		if fresh = r.find(text, fresh[:0]); len(fresh) > 0 {
+			for k := range fresh {
+				if fresh[k].kind == "" {
+					fresh[k].kind = r.kind
+				}
+			}
+			out = merge(out, fresh)
+		}
+	}
+	return out
+}
+
+// withNames adds what the model of names finds. What the recognisers are sure of stays; a date or a phone number known by its
+// groups alone gives way to an address around it.
+func (e *Engine) withNames(text string, found []span) []span {
+	tg := taggers.Get().(*tagger)
+	defer taggers.Put(tg)
+	model := e.entities
+	if tg.names = e.names; model == nil {
+		model, tg.names = entities(), gazetteer()
+	}
+	var buf [32]span
+	said := tg.tag(model, text, found, buf[:0])
+	said = slices.DeleteFunc(said, func(sp span) bool { return sp.sure < e.sure })
+	kept := slices.DeleteFunc(found, func(sp span) bool {
+		weak := sp.kind == Date || sp.kind == Phone && sp.rule != "valid"
+		return weak && slices.ContainsFunc(said, func(o span) bool {
+			return o.kind == sp.kind && o.start <= sp.start && o.end >= sp.end || o.kind == Address && o.start <= sp.start && o.end > sp.end
+		})
+	})
+	for _, sp := range said {
+		for _, piece := range outside(kept, sp) {
+			kept = append(kept, piece)
+		}
+	}
+	slices.SortFunc(kept, func(a, b span) int { return a.start - b.start })
+	return kept
+}
+
+// outside gives a finding of the model if nothing of kept, which is sorted up to where it was grown, touches it.
+func outside(kept []span, sp span) []span {
+	for _, k := range kept {
+		if k.start < sp.end && sp.start < k.end {
+			return nil
+		}
+	}
+	return []span{sp}
+}
+
+// merge adds findings that overlap none that is there, and keeps all sorted.
+func merge(all, fresh []span) []span {
+	for _, sp := range disjoint(fresh) {
+		i, _ := slices.BinarySearchFunc(all, sp.start, func(s span, at int) int { return s.start - at })
+		if i < len(all) && all[i].start < sp.end || i > 0 && all[i-1].end > sp.start {
+			continue
+		}
+		all = slices.Insert(all, i, sp)
+	}
+	return all
+}
+
+// findings gives spans as bytes of the original.
+func findings(s Seen, spans []span) []Finding {
+	if len(spans) == 0 {
+		return nil
+	}
+	out := make([]Finding, len(spans))
+	for i, sp := range spans {
+		start, end := s.Original(sp.start, sp.end)
+		bare := strings.IndexFunc(s.Text[sp.start:sp.end], unicode.IsLetter) < 0
+		out[i] = Finding{sp.kind, strings.TrimPrefix(sp.rule, secretRule), start, end, bare}
+	}
+	return out
+}
+
+// disjoint sorts spans, in place, and leaves out those that overlap an earlier one; of those that start together the longest
+// stays, of equal ones the first.
 func disjoint(spans []span) []span {
-	spans = slices.Clone(spans)
+	if len(spans) < 2 {
+		return spans
+	}
 	slices.SortStableFunc(spans, func(a, b span) int {
 		if a.start != b.start {
 			return a.start - b.start

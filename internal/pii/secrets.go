@@ -10,12 +10,18 @@ import (
 // Secrets are found by the beginnings that their issuers give them, by their structure (JWT, PEM), and, after a word such as
 // "password", by how random they look.
 
+// secretRule marks findings that are secrets, whatever their type.
+const secretRule = "secret"
+
 // findSecrets finds secrets in a text as it is seen, none overlapping.
-func findSecrets(text string) []span {
-	spans := findPEM(text, nil)
-	spans = findTokens(text, spans)
-	spans = findPasswords(text, spans)
-	return disjoint(spans)
+func findSecrets(text string, found []span) []span {
+	found = findPEM(text, found)
+	found = findTokens(text, found)
+	found = findPasswords(text, found)
+	for i := range found {
+		found[i].rule = secretRule
+	}
+	return disjoint(found)
 }
 
 // findPEM finds private keys. One without an end is hidden to the end of its lines of base64.
@@ -43,7 +49,7 @@ func findPEM(text string, found []span) []span {
 			}
 			end++
 		}
-		found = append(found, span{i, end, "PRIVATE_KEY"})
+		found = append(found, span{start: i, end: end, kind: "PRIVATE_KEY"})
 		from = end
 	}
 }
@@ -112,7 +118,7 @@ func secretAt(text string, i, end int) (span, bool) {
 	s := text[i:end]
 	if strings.HasPrefix(s, "eyJ") && (i == 0 || text[i-1] != '-') { // - is a character of the token itself
 		if n := jwt(s); n > 0 {
-			return span{i, i + n, "JWT"}, true
+			return span{start: i, end: i + n, kind: "JWT"}, true
 		}
 	}
 	for _, k := range issuedSecrets {
@@ -128,7 +134,7 @@ func secretAt(text string, i, end int) (span, bool) {
 		if n < k.min || n > k.max || k.upper && rest[:n] != strings.ToUpper(rest[:n]) || !random(rest[:n], 2.5) {
 			return span{}, false
 		}
-		return span{i, i + len(k.prefix) + n, k.kind}, true
+		return span{start: i, end: i + len(k.prefix) + n, kind: k.kind}, true
 	}
 	return span{}, false
 }
@@ -192,7 +198,7 @@ func findPasswords(text string, found []span) []span {
 					end = start + amp
 				}
 				if secretValue(text[start:end], password) {
-					found = append(found, span{start, end, "SECRET"})
+					found = append(found, span{start: start, end: end, kind: "SECRET"})
 				}
 			}
 		}
@@ -307,7 +313,7 @@ func findURLPasswords(text string, found []span) []span {
 		at := strings.LastIndexByte(text[i:end], '@')
 		colon := strings.IndexByte(text[i:end], ':')
 		if colon >= 0 && at > colon+1 {
-			found = append(found, span{i + colon + 1, i + at, "SECRET"})
+			found = append(found, span{start: i + colon + 1, end: i + at, kind: "SECRET"})
 		}
 	}
 }

@@ -2,143 +2,247 @@ package pii
 
 import (
 	_ "embed"
-	"strings"
-	"unicode"
+	"slices"
+	"sync"
 
-	"github.com/rung-dev/rung/internal/guard/linear"
+	"github.com/rung-dev/rung/internal/pii/crf"
 )
 
-// Names that are on no list are told by two linear models: is this word part of a person's name, of a place's? They look at the
-// word's form, its beginning and end, and the words around it. bench/guards/train makes them.
+// Names, places, organisations and what else has no form of its own are told by a conditional random field over words: the word,
+// its ends and shape, lists of names, its neighbours, and what the recognisers say of it. bench/data/pii/train makes it.
+//
+//go:embed entities.bin
+var entitiesFile []byte
 
-//go:embed person.bin
-var personWeights []byte
+// tagged are the types that the model knows. Tag 0 is none of them, 2i+1 the first token of tagged[i], 2i+2 a further one.
+var tagged = []Type{Person, Location, Address, Organization, Date, Title, Age, Nationality, Postcode, Phone}
 
-//go:embed place.bin
-var placeWeights []byte
+// Tags is the number of tags of the model.
+var Tags = 2*len(tagged) + 1
 
-// tagger marks words.
-type tagger struct {
-	model *linear.Model
-	least float64 // probability from which a word is marked
+// TagOf is the tag of a token of a type; 0 for types that the model does not know.
+func TagOf(t Type, first bool) uint8 {
+	i := slices.Index(tagged, t)
+	switch {
+	case i < 0:
+		return 0
+	case first:
+		return uint8(2*i + 1)
+	}
+	return uint8(2*i + 2)
 }
 
-// The probabilities are those at which about nine of ten marked words were rightly marked in cross-validation.
-var taggers = struct{ person, place tagger }{mustTagger(personWeights, .4), mustTagger(placeWeights, .5)}
+// Follows says whether a tag may follow another: a further token follows one of its own type.
+func Follows(from, to int) bool { return to == 0 || to%2 == 1 || from == to || from == to-1 }
 
-func mustTagger(weights []byte, least float64) tagger {
-	m, err := linear.Load(weights)
+var entities = sync.OnceValue(func() *crf.Model {
+	m, err := crf.Load(entitiesFile)
 	if err != nil {
-		panic("guard: the embedded weights are broken: " + err.Error()) // every test would see it
+		panic("pii: the embedded model is broken: " + err.Error()) // every test would see it
 	}
-	return tagger{m, least}
+	return m
+})
+
+// tagger is the memory of one scan.
+type tagger struct {
+	lexer
+	crf.Scratch
+	steps [][]uint32
+	flat  []uint32
 }
 
-// tag says which words are marked. Words in small letters are not looked at: users' texts hold few names in them, and much else.
-func (t tagger) tag(ts []token) []bool {
-	out := make([]bool, len(ts))
-	for i := range ts {
-		if nameable(ts[i]) {
-			out[i] = t.model.ScoreFeatures(wordFeatures(ts, i)) >= t.least
+var taggers = sync.Pool{New: func() any { return &tagger{} }}
+
+// maxWindow is the most tokens that are tagged at once; a longer text is cut at line ends or anywhere.
+const maxWindow = 400
+
+// tag finds what the model knows, given what the recognisers found (sorted, disjoint).
+func (tg *tagger) tag(m *crf.Model, text string, known []span, found []span) []span {
+	ts := tg.read(text, known)
+	for len(ts) > 0 {
+		n := window(ts)
+		tags, margins := m.Decode(tg.features(ts[:n]), &tg.Scratch)
+		found = collect(ts[:n], tags, margins, found)
+		ts = ts[n:]
+	}
+	return found
+}
+
+// read cuts a text into tokens and notes what recognisers found of each.
+func (tg *tagger) read(text string, known []span) []token {
+	ts := tg.cut(text)
+	i := 0
+	for _, sp := range known {
+		for i < len(ts) && ts[i].end <= sp.start {
+			i++
+		}
+		for j := i; j < len(ts) && ts[j].start < sp.end; j++ {
+			ts[j].hint = uint8(slices.Index(hinted, sp.kind) + 1)
 		}
 	}
+	return ts
+}
+
+// hinted are the types whose recognisers the model listens to.
+var hinted = []Type{Email, URL, IBAN, Card, IP, NationalID, SSN, Phone, Date, BirthDate}
+
+// window is the number of tokens that are tagged together.
+func window(ts []token) int {
+	if len(ts) <= maxWindow {
+		return len(ts)
+	}
+	for n := maxWindow; n > maxWindow/2; n-- {
+		if ts[n].gap == gapLine {
+			return n
+		}
+	}
+	return maxWindow
+}
+
+// collect makes spans of tags.
+func collect(ts []token, tags []uint8, margins []float32, found []span) []span {
+	for i := 0; i < len(ts); {
+		tag := tags[i]
+		if tag == 0 {
+			i++
+			continue
+		}
+		j, sure := i+1, margins[i]
+		for j < len(ts) && tags[j] == tag+1 {
+			sure = max(sure, margins[j])
+			j++
+		}
+		found = append(found, span{start: ts[i].start, end: ts[j-1].end, kind: tagged[(tag-1)/2], rule: "model", sure: sure})
+		i = j
+	}
+	return found
+}
+
+// Kinds of features. Each is a feature of its own for each thing seen there.
+const (
+	kindBias = iota + 1
+	kindWord
+	kindPair    = kindWord + 8
+	kindShape   = kindPair + 8
+	kindEnd     = kindShape + 8
+	kindFlag    = kindEnd + 8
+	kindFlags   = kindFlag + 4
+	kindMixed   = kindFlags + 8
+	kindGap     = kindMixed + 12
+	kindHint    = kindGap + 4
+	perToken    = 72
+	allLower    = 1
+	allUpper    = 2
+	flagsForSet = flagGiven | flagFamily | flagPlace | flagCapital | flagUpper | flagDigits | flagMixed
+)
+
+// features gives the features of each token. They are the tagger's own until the next call.
+func (tg *tagger) features(ts []token) [][]uint32 {
+	tg.flat = slices.Grow(tg.flat[:0], len(ts)*perToken)
+	tg.steps = slices.Grow(tg.steps[:0], len(ts))
+	letters := caseOf(ts)
+	for i := range ts {
+		start := len(tg.flat)
+		tg.flat = appendFeatures(tg.flat, ts, i, letters)
+		tg.steps = append(tg.steps, tg.flat[start:len(tg.flat):len(tg.flat)])
+	}
+	return tg.steps
+}
+
+// caseOf tells texts without any capital, and texts in capitals, from others.
+func caseOf(ts []token) uint64 {
+	capitals, upper, words := 0, 0, 0
+	for i := range ts {
+		f := ts[i].flags
+		if f&(flagDigits|flagMixed) != 0 || ts[i].ends[0] == 0 {
+			continue
+		}
+		words++
+		if f&flagCapital != 0 {
+			capitals++
+		}
+		if f&flagUpper != 0 {
+			upper++
+		}
+	}
+	switch {
+	case capitals == 0:
+		return allLower
+	case words > 3 && upper > words*3/4:
+		return allUpper
+	}
+	return 0
+}
+
+// edge is what stands before the first token and after the last.
+var edge = token{word: 1, shape: 1, gap: gapLine}
+
+func appendFeatures(out []uint32, ts []token, i int, letters uint64) []uint32 {
+	at := func(j int) *token {
+		if j < 0 || j >= len(ts) {
+			return &edge
+		}
+		return &ts[j]
+	}
+	add := func(kind uint32, seen uint64) { out = append(out, crf.Hash(kind, seen)) }
+	t, b1, b2, b3, a1, a2 := &ts[i], at(i-1), at(i-2), at(i-3), at(i+1), at(i+2)
+	add(kindBias, letters)
+	for k, n := range [...]*token{t, b1, a1, b2, a2, b3} {
+		add(kindWord+uint32(k), n.word)
+	}
+	for k, p := range [...][2]*token{{b1, t}, {t, a1}, {b2, b1}, {a1, a2}, {b1, a1}} {
+		add(kindPair+uint32(k), p[0].word*31+p[1].word)
+	}
+	add(kindPair+5, (b3.word*31+b2.word)*31+b1.word)
+	shape := t.shape + letters
+	for k, s := range [...]uint64{shape, b1.shape*31 + shape, shape*31 + a1.shape, (b1.shape*31+shape)*31 + a1.shape, b1.shape, a1.shape,
+		(b2.shape*31+b1.shape)*31 + shape, (shape*31+a1.shape)*31 + a2.shape} {
+		add(kindShape+uint32(k), s)
+	}
+	for k, e := range t.ends {
+		if e != 0 {
+			add(kindEnd+uint32(k), e)
+		}
+	}
+	for k, n := range [...]*token{t, b1, a1} {
+		for f := n.flags; f != 0; f &= f - 1 {
+			add(kindFlag+uint32(k), uint64(f&-f))
+		}
+	}
+	set := func(n *token) uint64 { return uint64(n.flags&flagsForSet)<<8 | uint64(n.hint) }
+	add(kindFlags, set(t)<<8|letters)
+	add(kindFlags+1, set(b1)<<32|set(t))
+	add(kindFlags+2, set(t)<<32|set(a1))
+	add(kindFlags+3, (set(b1)*31+set(t))*31+set(a1))
+	add(kindFlags+4, (set(b2)*31+set(b1))*31+set(t))
+	add(kindFlags+5, uint64(t.flags)<<8|letters)
+	for k, s := range [...]uint64{b1.word*31 + shape, a1.word*31 + shape, b1.word*31 + set(t), a1.word*31 + set(t), (b2.word*31+b1.word)*31 + set(t),
+		(b1.word*31+set(t))*31 + a1.word, uint64(b1.flags)*31 + set(t), uint64(a1.flags)*31 + set(t), b2.word*31 + set(t)} {
+		add(kindMixed+uint32(k), s)
+	}
+	add(kindGap, uint64(t.gap)<<2|uint64(a1.gap))
+	add(kindGap+1, uint64(t.gap)<<40|set(t))
+	add(kindHint, uint64(b1.hint)<<16|uint64(t.hint)<<8|uint64(a1.hint))
 	return out
 }
 
-// nameable words may be part of a name or an address.
-func nameable(t token) bool {
-	return t.capital || digit(t.text[0]) || strings.ToUpper(t.text) == t.text
+// Sequence is a text as the model sees it, for training: where its tokens are, and their features.
+type Sequence struct {
+	Tokens [][2]int
+	Steps  [][]uint32
 }
 
-// wordFeatures are the hashed features of a word among its neighbours.
-func wordFeatures(ts []token, i int) []uint32 {
-	t := ts[i]
-	out := make([]uint32, 0, 24)
-	add := func(kind byte, text string) { out = append(out, linear.Hash(kind, text)) }
-	add(16, "")
-	add(17, t.lower)
-	add(18, shape(t.text))
-	add(19, t.lower[:min(3, len(t.lower))])
-	add(20, t.lower[max(0, len(t.lower)-3):])
-	add(21, t.lower[max(0, len(t.lower)-2):])
-	if givenNames[t.lower] {
-		add(22, "")
-	}
-	if places[t.lower] || placeParts[t.lower] {
-		add(23, "")
-	}
-	if t.opens {
-		add(24, shape(t.text))
-	}
-	for d := -3; d <= 3; d++ {
-		kind := byte(40 + d)
-		switch j := i + d; {
-		case d == 0:
-		case j < 0 || j >= len(ts):
-			add(kind, "<>")
-		default:
-			add(kind, ts[j].lower)
-			if d >= -2 && d <= 2 {
-				add(kind+10, shape(ts[j].text))
-				if givenNames[ts[j].lower] {
-					add(kind+20, "")
-				}
-			}
-		}
-	}
-	add(70, gapOf(ts, i)+"|"+gapOf(ts, i+1))
-	if i > 0 {
-		add(71, ts[i-1].lower+"|"+shape(t.text))
-	}
-	if i > 1 {
-		add(72, ts[i-2].lower+"|"+ts[i-1].lower)
-	}
-	return out
-}
-
-func gapOf(ts []token, i int) string {
-	if i >= len(ts) {
-		return "<>"
-	}
-	return ts[i].gap[:min(3, len(ts[i].gap))]
-}
-
-// shape is the word's form: Xx, XX, x, 9, with repeats left out.
-func shape(w string) string {
-	var b strings.Builder
-	last := rune(0)
-	for _, r := range w {
-		c := r
-		switch {
-		case unicode.IsUpper(r):
-			c = 'X'
-		case unicode.IsDigit(r):
-			c = '9'
-		case unicode.IsLetter(r):
-			c = 'x'
-		}
-		if c != last {
-			b.WriteRune(c)
-		}
-		last = c
-	}
-	return b.String()
-}
-
-// Word is a word of a text with its features, for training.
-type Word struct {
-	Start, End int
-	Features   []uint32
-}
-
-// Words are the words of a text that could be part of a name.
-func Words(text string) []Word {
-	ts := tokens(text)
-	var out []Word
+// SequenceOf prepares a text for training, just as Find does for tagging.
+func SequenceOf(text string, g *Gazetteer) Sequence {
+	tg := &tagger{}
+	tg.names = g
+	ts := tg.read(text, (&Engine{wanted: allTypes()}).recognise(text, nil))
+	out := Sequence{}
 	for i := range ts {
-		if nameable(ts[i]) {
-			out = append(out, Word{ts[i].start, ts[i].end, wordFeatures(ts, i)})
-		}
+		out.Tokens = append(out.Tokens, [2]int{ts[i].start, ts[i].end})
+	}
+	for _, step := range tg.features(ts) {
+		out.Steps = append(out.Steps, slices.Clone(step))
 	}
 	return out
 }

@@ -1,6 +1,6 @@
 // Command train makes the linear models of the guards from the train splits of public data, and says by cross-validation how well
-// they do. Nothing that the benchmark measures on is read: not the test split of deepset_prompt_injections, not the sentences of
-// presidio_pii with an odd template, nothing of bipia, snips and banking77.
+// they do. Nothing that the benchmark measures on is read: not the test split of deepset_prompt_injections, nothing of
+// bipia, snips and banking77.
 //
 //	go run ./bench/guards/train            # figures only
 //	go run ./bench/guards/train -write     # and write the models into internal/guard
@@ -28,8 +28,6 @@ func main() {
 	user, request := userExamples(*data), requestExamples(*data)
 	train("injection.bin", user, linear.Training{Epochs: 20, Rate: .5, Decay: 1e-5, Seed: 1}, *write)
 	train("request.bin", request, linear.Training{Epochs: 8, Rate: .5, Decay: 1e-5, Seed: 1}, *write)
-	train("person.bin", nameExamples(*data, personTypes), linear.Training{Epochs: 12, Rate: .5, Decay: 1e-5, Seed: 1}, *write)
-	train("place.bin", nameExamples(*data, placeTypes), linear.Training{Epochs: 12, Rate: .5, Decay: 1e-5, Seed: 1}, *write)
 }
 
 // row is a line of any of the data sets.

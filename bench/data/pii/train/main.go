@@ -49,7 +49,7 @@ func main() {
 	flag.StringVar(&o.lists, "lists", "", "folder of the lists that lists.py makes")
 	flag.IntVar(&o.folds, "folds", 5, "parts of the cross-fit; 0: none")
 	flag.IntVar(&o.fill, "fill", 12, "times that each of our own templates is filled")
-	flag.StringVar(&o.only, "only", "", "even: cross-fit over templates with an even number only, to choose by; wnut: other texts only")
+	flag.StringVar(&o.only, "only", "", "even: cross-fit over templates with an even number only, to choose by; presidio, wnut: one half of the figures only")
 	flag.BoolVar(&o.write, "write", false, "write internal/pii/names.bin and entities.bin")
 	flag.BoolVar(&o.show, "show", false, "print mistakes on templates with an even number")
 	flag.Parse()
@@ -60,7 +60,7 @@ func main() {
 	if o.folds > 0 && o.only != "wnut" {
 		crossFit(o, g, base)
 	}
-	if o.only != "even" {
+	if o.only == "" || o.only == "wnut" {
 		elsewhere(o, g, base)
 	}
 	if o.write {

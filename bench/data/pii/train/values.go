@@ -243,6 +243,8 @@ func (m *maker) value(slot string) string {
 		return strings.ToLower(m.of(m.given)) + "@example.com"
 	case "url":
 		return "https://www." + strings.ToLower(m.of(orgWords)) + ".com/"
+	case "num":
+		return m.digits(m.of([]string{"#", "##", "###", "####", "#####", "######", "#### #### #### ####", "#### ####", "##.##", "#,###", "## ####", "#### ## ##", "##-####", "########", "####-####"}))
 	case "card":
 		return m.of([]string{"4111111111111111", "378282246310005", "5555555555554444", "6011111111111117"})
 	}
