@@ -22,11 +22,12 @@ func newJudgeCommand(s *settings) *cobra.Command {
 		Short:   "See how far judges agree with people, and how they are biased",
 		Long: `Judges are models that score answers (metrics with judge: in the task file). Before its scores count, a judge is held against
 people: calibrate asks it about answers that people rated, and keeps what comes out for every report. agree does the same for
-verdicts that are recorded in a file. show says which judges a task has, with their prompts and what is known of them.`,
-		Args: exactArgs(0, "a subcommand: show, calibrate or agree"),
+verdicts that are recorded in a file. compare has a pairwise judge say which of two subjects answers better. show says which judges
+a task has, with their prompts and what is known of them.`,
+		Args: exactArgs(0, "a subcommand: show, calibrate, agree or compare"),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newJudgeShowCommand(s), newJudgeCalibrateCommand(s), newJudgeAgreeCommand(s))
+	c.AddCommand(newJudgeShowCommand(s), newJudgeCalibrateCommand(s), newJudgeAgreeCommand(s), newJudgeCompareCommand(s))
 	return c
 }
 

@@ -307,3 +307,38 @@ func TestAJudgeNeedsRatings(t *testing.T) {
 		t.Errorf("status %d, %s", status, errs)
 	}
 }
+
+// TestJudgeCompare: which of two subjects answers better, asked in both orders, with the leaning of a judge that takes what it sees first.
+func TestJudgeCompare(t *testing.T) {
+	var judged atomic.Int64
+	serve(t, func(c modeltest.Call) modeltest.Reply {
+		if strings.Contains(c.Messages[0].Content, "examiner") {
+			judged.Add(1)
+			return modeltest.Reply{Text: `{"reason": "it comes first", "better": "1"}`}
+		}
+		w, _, _ := strings.Cut(c.Last(), "\n")
+		if c.Model == "other" {
+			return modeltest.Reply{Text: map[string]string{"long": "short", "short": "long"}[truth(w)]}
+		}
+		return modeltest.Reply{Text: truth(w)}
+	})
+	file := writeTask(t, "metrics:\n  - name: wins\n    judge: {model: openai/judge, pairwise: true}\nrungs: [prompt]\n")
+	a := climbJSON(t, file).Rungs[0].Candidate
+	b := climbJSON(t, file, "--model", "openai/other").Rungs[0].Candidate
+	judged.Store(0)
+	status, out, errs := rungOut(t, "judge", "compare", file, string(a[:16]), string(b[:16]), "--json")
+	var m app.JudgeMatch
+	if err := json.Unmarshal([]byte(out), &m); err != nil || status != 0 {
+		t.Fatalf("status %d, %v: %s", status, err, errs)
+	}
+	if m.Wins.Value != .5 || m.Position == nil || m.Position.Figure.Value != 1 || !m.Position.Found || m.Order.Figure.Value != 1 || m.Corrected != nil || m.Equal != 0 {
+		t.Errorf("%+v", m)
+	}
+	if n := judged.Load(); n > int64(2*m.Suite.N) { // the climb has asked about some of these pairs
+		t.Errorf("%d verdicts were paid for %d pairs", n, m.Suite.N)
+	}
+	status, out, _ = rungOut(t, "judge", "compare", file, string(a[:16]), string(a[:16]))
+	if text := strings.Join(strings.Fields(out), " "); status != 0 || !strings.Contains(text, "UNCALIBRATED JUDGE") || !strings.Contains(text, fmt.Sprintf("%d examples with equal answers are ties", m.Suite.N)) {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}

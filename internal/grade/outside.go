@@ -163,3 +163,10 @@ func (t *Tally) By(metric string) []rung.Digest {
 	defer t.mu.Unlock()
 	return slices.Sorted(maps.Keys(t.by[metric]))
 }
+
+// Inside is the grader without its metrics from outside: they are not asked, and stay 0.
+func (g *Grader) Inside() *Grader {
+	out := *g
+	out.outsiders = nil
+	return &out
+}

@@ -67,6 +67,9 @@ func level(rated []Observation, s Settings) Bias {
 		"It scores lower than people by "+shown+" on a scale of 0 to 1: it is too harsh.", "Its scores lie neither above nor below people's, as far as these show: "+shown+".")
 }
 
+// OrderBiases are what asking in both orders shows, without any rating: position and order.
+func OrderBiases(obs []Observation, s Settings) []Bias { return orders(obs, s) }
+
 // orders are what asking in both orders shows: how often the answer that was shown first won, and how often the order decided.
 func orders(obs []Observation, s Settings) []Bias {
 	both := keep(obs, func(o *Observation) bool { return o.First != nil && o.Second != nil })

@@ -77,6 +77,9 @@ func words(text string) float64 { return float64(max(len(strings.Fields(text)), 
 // LengthOf is an answer's length as observations have it.
 func LengthOf(answer string) float64 { return math.Log2(words(answer)) }
 
+// Clusters are the cluster numbers of observations, by their groups; nil where each stands alone.
+func Clusters(obs []Observation) []int { return clusters(obs) }
+
 // clusters are the cluster numbers of observations; nil where no two share a group.
 func clusters(obs []Observation) []int {
 	seen := map[string]int{}
