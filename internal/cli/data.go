@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,16 +86,19 @@ func (o *splitFiles) write(ctx context.Context, set *rows.Set, why func(n int, r
 		return w, err
 	}
 	defer gone.Abandon()
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
 	err = set.Each(ctx, func(n int, r rows.Row) error {
 		record := why(n, r)
 		if record == nil {
 			return stay.Line(r.Raw)
 		}
-		b, err := json.Marshal(record)
-		if err != nil {
+		line.Reset()
+		if err := enc.Encode(record); err != nil {
 			return fmt.Errorf("the record of a removed row: %w", err)
 		}
-		return gone.Line(b)
+		return gone.Line(bytes.TrimSuffix(line.Bytes(), []byte("\n")))
 	})
 	if err != nil {
 		return w, err

@@ -289,7 +289,7 @@ func (d *dedupeDocument) text() string {
 		t.WriteString(strings.Join(report.Columns(table), "\n") + "\n\n")
 	}
 	if d.Clusters > 0 {
-		fmt.Fprintf(&t, "%d clusters; of each, the %s row stays. The largest: %s\n", d.Clusters, d.Keep, d.sizes())
+		fmt.Fprintf(&t, "Clusters: %d; of each, the %s row stays. The largest: %s\n", d.Clusters, d.Keep, d.sizes())
 	}
 	if d.OtherAnswers > 0 {
 		fmt.Fprintf(&t, "%d of the rows that go answer otherwise than the row that stays (\"other_answer\" in the file of removed rows): one of the two is wrong.\n", d.OtherAnswers)

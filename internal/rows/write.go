@@ -17,10 +17,11 @@ import (
 
 // Output is a file that is there whole or not at all: it is written under another name and put in its place at the end.
 type Output struct {
-	path string
-	file *os.File
-	w    *bufio.Writer
-	sum  interface {
+	path   string
+	file   *os.File
+	direct bool // a pipe or device, written to as it is
+	w      *bufio.Writer
+	sum    interface {
 		io.Writer
 		Sum([]byte) []byte
 	}
@@ -33,13 +34,23 @@ func Create(path string) (*Output, error) {
 		o.w = bufio.NewWriterSize(o.sum, 256<<10)
 		return o, nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".rung-*")
+	f, direct, err := openOutput(path)
 	if err != nil {
 		return nil, Unwritable(path, err)
 	}
-	o := &Output{path: path, file: f, sum: sha256.New()}
+	o := &Output{path: path, file: f, direct: direct, sum: sha256.New()}
 	o.w = bufio.NewWriterSize(io.MultiWriter(f, o.sum), 256<<10)
 	return o, nil
+}
+
+// openOutput opens the file that becomes path, or path itself where it is a pipe or device, such as /dev/stdout.
+func openOutput(path string) (f *os.File, direct bool, err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		return f, true, err
+	}
+	f, err = os.CreateTemp(filepath.Dir(path), ".rung-*")
+	return f, false, err
 }
 
 // Line writes b and a line feed.
@@ -61,6 +72,12 @@ func (o *Output) Finish() error {
 	if o.file == nil {
 		return o.w.Flush()
 	}
+	if o.direct {
+		if err := errors.Join(o.w.Flush(), o.file.Close()); err != nil {
+			return Unwritable(o.path, err)
+		}
+		return nil
+	}
 	err := errors.Join(o.w.Flush(), o.file.Sync(), o.file.Chmod(0o644), o.file.Close())
 	if err == nil {
 		err = os.Rename(o.file.Name(), o.path)
@@ -77,8 +94,10 @@ func (o *Output) Abandon() {
 	if o.file == nil {
 		return
 	}
-	_ = o.file.Close()           // it may be closed already
-	_ = os.Remove(o.file.Name()) // it may have been put in its place
+	_ = o.file.Close() // it may be closed already
+	if !o.direct {
+		_ = os.Remove(o.file.Name()) // it may have been put in its place
+	}
 }
 
 // Each calls f with the rows in their order, one after another, and their numbers from 0.
