@@ -35,7 +35,7 @@ type pair struct {
 
 func run(ctx context.Context, tasks []string) error {
 	if len(tasks) == 0 {
-		return errors.New("usage: go run ./bench/stopping TASK.yaml...")
+		return errors.New("name the task files: go run ./bench/stopping TASK.yaml")
 	}
 	var all []pair
 	for _, file := range tasks {

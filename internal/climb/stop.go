@@ -15,7 +15,7 @@ import (
 // An evaluation that may stop early has two chances to pass wrongly: at one of its looks, and at the end. Its share of α is split
 // over them (a union bound): lookShare of it is spent on the sequence, all looks together, and the rest on the interval at the end.
 // The part is small, so that a full sample loses hardly any power: of 1,000 candidates at .60 with a bar of .45, 100 examples and a
-// share of .01, 703 pass without looks and 696 with them (TestStoppingCostsHardlyAnyPower).
+// share of .01, 703 pass without looks and 700 with them (TestStoppingCostsHardlyAnyPower).
 const (
 	lookShare = .1
 

@@ -32,7 +32,7 @@ func TestMoneyIsNotExpectedToGrow(t *testing.T) {
 
 // A sample looked at after every cluster is ever wrong on one side with a chance of at most alpha.
 func TestAnytimeHoldsAtEveryLook(t *testing.T) {
-	const runs, n, alpha = 1500, 150, .05
+	const runs, n, alpha = 800, 150, .05
 	for name, draw := range map[string]struct {
 		mean float64
 		at   func(rng *rand.Rand) float64
