@@ -22,6 +22,7 @@ type options struct {
 	docs    int
 	rounds  int
 	million int
+	quality bool
 	shared  string
 	rung    string
 	python  string
@@ -34,6 +35,7 @@ func main() {
 	flag.IntVar(&o.docs, "docs", 10000, "documents, a fifth of them edited copies of others")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds, taken in turns; the median counts")
 	flag.IntVar(&o.million, "million", 0, "documents of a run of rung alone, such as 1000000")
+	flag.BoolVar(&o.quality, "quality", false, "print what thresholds find on labelled public data, and nothing else")
 	flag.StringVar(&o.shared, "shared", os.Getenv("RUNG_SHARED"), "directory of the shared data")
 	flag.StringVar(&o.rung, "rung", "", "the binary to measure (default: it is built)")
 	flag.StringVar(&o.python, "python", "python3", "the Python that makes the environment of the peers")
@@ -52,6 +54,9 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
+	if o.quality {
+		return quality(ctx, o)
+	}
 	dir, err := os.MkdirTemp("", "rung-bench-")
 	if err != nil {
 		return err

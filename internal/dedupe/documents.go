@@ -28,12 +28,11 @@ type documents struct {
 	vectors  *vectors // nil unless rows are compared by meaning
 }
 
-func (d *documents) n() int                        { return len(d.places) }
-func (d *documents) place(doc int32) rows.Place    { return d.places[doc] }
-func (d *documents) files(doc int32) uint16        { return d.places[doc].File }
-func (d *documents) copies() forest                { return append(forest(nil), d.first...) }
-func (d *documents) hasText(doc int32) bool        { return d.sums[doc] != sum{} }
-func (d *documents) sketchOf(unique int32) *sketch { return d.sketches.at(uint32(unique)) }
+func (d *documents) n() int                     { return len(d.places) }
+func (d *documents) place(doc int32) rows.Place { return d.places[doc] }
+func (d *documents) files(doc int32) uint16     { return d.places[doc].File }
+func (d *documents) copies() forest             { return append(forest(nil), d.first...) }
+func (d *documents) hasText(doc int32) bool     { return d.sums[doc] != sum{} }
 
 // looked is what is found out about the rows of a block, side by side with others.
 type looked struct {
