@@ -76,7 +76,7 @@ var rooms = map[string][]string{
 		"internal/recipe",
 		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/stats", "internal/store", "internal/store/postgres",
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
-	"internal/cli": {"rung", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
+	"internal/cli": {"rung", "internal/pii", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
 		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/registry", "internal/report", "internal/rollout",
 		"internal/stats", "internal/store",
 		"internal/store/sqlite", "internal/task", "internal/trace", "internal/tune", "internal/venv"},

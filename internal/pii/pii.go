@@ -177,6 +177,9 @@ func (e *Engine) withNames(text string, found []span) []span {
 	if tg.names = e.names; model == nil {
 		model, tg.names = entities(), gazetteer()
 	}
+	if len(strings.TrimSpace(text)) < 40 && !strings.ContainsAny(strings.TrimSpace(text), " \n\t") { // a label or a word, of which nothing says what it is
+		return found
+	}
 	var buf [32]span
 	said := tg.tag(model, text, found, buf[:0])
 	said = slices.DeleteFunc(said, func(sp span) bool { return sp.sure < e.sure })
@@ -186,23 +189,18 @@ func (e *Engine) withNames(text string, found []span) []span {
 			return o.kind == sp.kind && o.start <= sp.start && o.end >= sp.end || o.kind == Address && o.start <= sp.start && o.end > sp.end
 		})
 	})
-	for _, sp := range said {
-		for _, piece := range outside(kept, sp) {
-			kept = append(kept, piece)
+	for _, sp := range plainWords(text, tg.tokens, said) { // the model's own come first
+		if apart(kept, sp) {
+			kept = append(kept, sp)
 		}
 	}
 	slices.SortFunc(kept, func(a, b span) int { return a.start - b.start })
 	return kept
 }
 
-// outside gives a finding of the model if nothing of kept, which is sorted up to where it was grown, touches it.
-func outside(kept []span, sp span) []span {
-	for _, k := range kept {
-		if k.start < sp.end && sp.start < k.end {
-			return nil
-		}
-	}
-	return []span{sp}
+// apart reports whether a finding touches none of kept.
+func apart(kept []span, sp span) bool {
+	return !slices.ContainsFunc(kept, func(k span) bool { return k.start < sp.end && sp.start < k.end })
 }
 
 // merge adds findings that overlap none that is there, and keeps all sorted.

@@ -64,6 +64,15 @@ func (o *Output) Line(b []byte) error {
 	return nil
 }
 
+// Write writes b as it is, for what is not made of lines.
+func (o *Output) Write(b []byte) (int, error) {
+	n, err := o.w.Write(b)
+	if err != nil {
+		return n, Unwritable(o.path, err)
+	}
+	return n, nil
+}
+
 // Digest is of what was written, after Finish.
 func (o *Output) Digest() rung.Digest { return rung.Digest(hex.EncodeToString(o.sum.Sum(nil))) }
 
