@@ -3,7 +3,6 @@ package grade
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func terPartsOf(hyp string, refs ...string) []float64 {
@@ -51,11 +50,10 @@ func TestLinesAndShifts(t *testing.T) {
 	equal(t, "nothing expected", TER(terPartsOf("a", "")), 100)
 }
 
-// A hostile answer costs a bounded time.
+// The search for shifts is bounded: without its bounds these texts would outlast the time limit of all tests.
 func TestTEROfLongTexts(t *testing.T) {
-	start := time.Now()
-	terPartsOf(strings.Repeat("a b c d ", 100_000), strings.Repeat("d c b a ", 100_000))
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("it took %v", took)
+	parts := terPartsOf(strings.Repeat("a b c d ", 100_000), strings.Repeat("d c b a ", 100_000))
+	if ter := TER(parts); ter <= 0 || ter > 100 {
+		t.Errorf("TER %v", ter)
 	}
 }
