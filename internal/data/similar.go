@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"math/bits"
 	"slices"
@@ -30,6 +31,7 @@ type finder struct {
 	examples []rung.Example
 	view     view
 	rows     []int32 // representatives, one per exact text
+	limit    int     // of the index's entries in memory; 0: maxEntries
 	thin     uint64  // only shingles whose hash is a multiple are used; 1: all
 	sizes    []int32
 	sketches []sketch
@@ -69,6 +71,9 @@ func (f *finder) tag(g *gramBuffer) uint64 {
 				h = (h ^ ',') * 1099511628211
 			}
 			inside = digit
+		}
+		if inside { // a number at the end is the same number
+			h = (h ^ ',') * 1099511628211
 		}
 		h = (h ^ ';') * 1099511628211
 	}
@@ -129,11 +134,31 @@ func (f *finder) find(ctx context.Context, joined forest) error {
 	if total > maxGrams {
 		f.thin = uint64(total/maxGrams) + 1
 	}
-	entries, err := f.index(ctx)
+	counts, room, err := f.measure(ctx)
 	if err != nil {
 		return err
 	}
-	slices.Sort(entries)
+	limit := cmp.Or(f.limit, maxEntries)
+	parts := uint64(room/limit) + 1
+	entries := make([]uint64, 0, min(room, limit+limit/8))
+	for part := range parts {
+		if entries, err = f.index(ctx, entries[:0], counts, part, parts); err != nil {
+			return err
+		}
+		slices.Sort(entries)
+		if err := f.runs(ctx, entries, joined); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxEntries bounds the index in memory: a larger one is made and gone through in parts, by ranges of the shingles' hashes, in the order in
+// which the whole would be, so that nothing but the memory changes.
+const maxEntries = 1 << 20
+
+// runs compares the rows of each run of equal shingles.
+func (f *finder) runs(ctx context.Context, entries []uint64, joined forest) error {
 	for start := 0; start < len(entries); {
 		end := start + 1
 		for end < len(entries) && entries[end]>>32 == entries[start]>>32 {
@@ -148,15 +173,14 @@ func (f *finder) find(ctx context.Context, joined forest) error {
 	return nil
 }
 
-// index lists, for each row, its rarest shingles: 32 bits of the shingle's hash, then the row's place in rows.
-func (f *finder) index(ctx context.Context) ([]uint64, error) {
-	counts := make([]uint32, 1<<frequency)
+// measure counts how many rows have each shingle, makes the sketches, and says how many entries an index of all rows has at most.
+func (f *finder) measure(ctx context.Context) (counts []uint32, room int, err error) {
+	counts = make([]uint32, 1<<frequency)
 	f.sizes = make([]int32, len(f.rows))
 	f.sketches = make([]sketch, len(f.rows))
-	room := 0
 	for i, row := range f.rows {
 		if i&1023 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, 0, ctx.Err()
 		}
 		set := f.load(&f.a, row)
 		f.sizes[i] = int32(len(set))
@@ -167,14 +191,22 @@ func (f *finder) index(ctx context.Context) ([]uint64, error) {
 			f.sketches[i][bit/64] |= 1 << (bit % 64)
 		}
 	}
-	entries := make([]uint64, 0, room)
+	return counts, room, nil
+}
+
+// index lists, for each row, those of its rarest shingles whose hashes lie in a part of all: 32 bits of the shingle's hash, then the row's
+// place in rows.
+func (f *finder) index(ctx context.Context, entries []uint64, counts []uint32, part, parts uint64) ([]uint64, error) {
 	for i, row := range f.rows {
 		if i&1023 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		for _, ranked := range rarest(f.load(&f.a, row), counts) {
-			if ranked>>rankBits > 1 { // a shingle of one row finds nothing
-				entries = append(entries, ranked<<(64-rankBits)&^(1<<32-1)|uint64(i))
+			if ranked>>rankBits < 2 { // a shingle of one row finds nothing
+				continue
+			}
+			if entry := ranked << (64 - rankBits); entry>>32*parts>>32 == part {
+				entries = append(entries, entry&^(1<<32-1)|uint64(i))
 			}
 		}
 	}
