@@ -5,11 +5,10 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/stats"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // An evaluation that may stop early has two chances to pass wrongly: at one of its looks, and at the end. Its share of α is split
@@ -174,7 +173,7 @@ func within(excess []float64, total int) float64 {
 		}
 		return 0
 	}
-	return distuv.UnitNormal.CDF(-mean / sd)
+	return dist.UnitNormal.CDF(-mean / sd)
 }
 
 func sortedGuards(bar rung.Bar) []string {

@@ -5,10 +5,9 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/stats"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // Compare compares b with a on one metric, example by example; the difference is b − a. Both must hold the same examples in the
@@ -170,7 +169,7 @@ func (p *pairing) corpusTest(m *metric, o stats.Options) (e stats.Estimate, pVal
 	if e.SE < still*(m.bounds.High-m.bounds.Low) {
 		return e, 1, "z test of linearised scores"
 	}
-	return e, 2 * distuv.UnitNormal.Survival(math.Abs(e.Value)/e.SE), "z test of linearised scores"
+	return e, 2 * dist.UnitNormal.Survival(math.Abs(e.Value)/e.SE), "z test of linearised scores"
 }
 
 // bootstrapP is twice the smaller share of resampled differences on either side of zero, the sample itself counted as one

@@ -5,10 +5,9 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/stats"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // Rater is how one rater did.
@@ -148,7 +147,7 @@ func (b *builder) checks(out *Rater, rs []rung.Rating, by map[string]*rung.Ratin
 
 // fails marks the rater where somebody who passes a check with probability p would pass so few with probability under checkError.
 func (r *Rater) fails(k, n int, p float64, what string) {
-	if chance := (distuv.Binomial{N: float64(n), P: p}).CDF(float64(k)); chance < checkError {
+	if chance := (dist.Binomial{N: float64(n), P: p}).CDF(float64(k)); chance < checkError {
 		r.Failing = true
 		r.Why = append(r.Why, fmt.Sprintf("passed %d of %d %s (an attentive rater would pass so few with probability %.3f)", k, n, what, chance))
 	}
@@ -222,7 +221,7 @@ func (b *builder) against(r *rung.Rating) (float64, bool) {
 func meanOf(values []float64, level float64) rung.Interval {
 	m, v := moments(values)
 	n := float64(len(values))
-	half := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile((1+level)/2) * math.Sqrt(v/n)
+	half := dist.StudentsT{Nu: n - 1}.Quantile((1+level)/2) * math.Sqrt(v/n)
 	return rung.Interval{Value: m, Low: m - half, High: m + half, N: len(values), Level: level, Method: "Student's t over shared items"}
 }
 
@@ -249,7 +248,7 @@ func drift(early, late []float64, level float64) *Drift {
 		out.Shift.Method += " (no spread)"
 		return out
 	}
-	t := distuv.StudentsT{Sigma: 1, Nu: se2 * se2 / (v1*v1/(n1*n1*(n1-1)) + v2*v2/(n2*n2*(n2-1)))}
+	t := dist.StudentsT{Nu: se2 * se2 / (v1*v1/(n1*n1*(n1-1)) + v2*v2/(n2*n2*(n2-1)))}
 	half := t.Quantile((1+level)/2) * math.Sqrt(se2)
 	out.Shift.Low, out.Shift.High = m2-m1-half, m2-m1+half
 	out.P = 2 * t.CDF(-math.Abs(m2-m1)/math.Sqrt(se2))

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // Anytime is a sample that is looked at while it grows, cluster by cluster, in an order fixed beforehand. What it claims holds at
@@ -350,7 +350,7 @@ func (a *Anytime) predicted(m float64, total int) float64 {
 	if sd == 0 {
 		sd = 1e-12
 	}
-	return distuv.UnitNormal.Survival((m - a.value) / sd)
+	return dist.UnitNormal.Survival((m - a.value) / sd)
 }
 
 // successes is P(at least need successes of total), given those seen.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // Bootstrap is the distribution of a statistic over samples of clusters drawn with replacement.
@@ -113,12 +113,12 @@ func (b Bootstrap) BCa(level float64) (low, high float64) {
 		return b.Percentile(level)
 	}
 	at := func(tail float64) float64 {
-		q := b.bias + distuv.UnitNormal.Quantile(tail)
+		q := b.bias + dist.UnitNormal.Quantile(tail)
 		d := 1 - b.accel*q
 		if d <= 0 { // beyond the reach of the correction: the outermost draw
 			return quantile(b.Draws, math.Round(tail))
 		}
-		return quantile(b.Draws, distuv.UnitNormal.CDF(b.bias+q/d))
+		return quantile(b.Draws, dist.UnitNormal.CDF(b.bias+q/d))
 	}
 	t := (1 - level) / 2
 	return at(t), at(1 - t)
@@ -128,7 +128,7 @@ func (b Bootstrap) BCa(level float64) (low, high float64) {
 func (b Bootstrap) biasCorrection() float64 {
 	below, _ := slices.BinarySearch(b.Draws, b.Value)
 	atMost, _ := slices.BinarySearch(b.Draws, math.Nextafter(b.Value, math.Inf(1)))
-	return distuv.UnitNormal.Quantile(float64(below+atMost) / float64(2*len(b.Draws)))
+	return dist.UnitNormal.Quantile(float64(below+atMost) / float64(2*len(b.Draws)))
 }
 
 // acceleration is a sixth of the skewness of the jackknife values, leaving out one cluster at a time. It is 0 for a

@@ -3,7 +3,7 @@ package stats
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // A sample that hardly varies says little about the values it has not shown: 99 perfect scores and one poor one have a tiny
@@ -96,9 +96,9 @@ func (w *weighted) quantile(a, limit float64) float64 {
 	}
 	gap := func(t float64) float64 {
 		p := min(1-1e-16, max(1e-300, w.below(t)))
-		return distuv.UnitNormal.Quantile(p) - distuv.UnitNormal.Quantile(a)
+		return dist.UnitNormal.Quantile(p) - dist.UnitNormal.Quantile(a)
 	}
-	atLeft, atRight := distuv.UnitNormal.Quantile(1e-300), 8.0
+	atLeft, atRight := dist.UnitNormal.Quantile(1e-300), 8.0
 	if limit < w.most {
 		if atRight = gap(limit); atRight <= 0 {
 			return limit
@@ -154,7 +154,7 @@ func exponentialSumBelowZero(y []float64) float64 {
 	if math.Abs(u) < 1e-4 { // both terms grow without limit near the mean, their difference does not
 		return .5 + k3/(6*math.Sqrt(2*math.Pi)*math.Pow(k2, 1.5))
 	}
-	p := distuv.UnitNormal.CDF(w) + distuv.UnitNormal.Prob(w)*(1/w-1/u)
+	p := dist.UnitNormal.CDF(w) + dist.UnitNormal.Prob(w)*(1/w-1/u)
 	return min(1, max(0, p))
 }
 

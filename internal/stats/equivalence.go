@@ -3,7 +3,7 @@ package stats
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // Equivalence is the outcome of two one-sided tests (Schuirmann 1987): whether a difference is shown to lie within ±margin.
@@ -23,8 +23,8 @@ func Equivalent(e Estimate, margin float64) Equivalence {
 	q := Equivalence{Margin: margin, Interval: e.Interval, Lower: 1, Upper: 1}
 	q.Shown = margin > 0 && e.N > 0 && e.Low > -margin && e.High < margin
 	if e.SE > 0 {
-		q.Lower = distuv.UnitNormal.Survival((e.Value + margin) / e.SE)
-		q.Upper = distuv.UnitNormal.CDF((e.Value - margin) / e.SE)
+		q.Lower = dist.UnitNormal.Survival((e.Value + margin) / e.SE)
+		q.Upper = dist.UnitNormal.CDF((e.Value - margin) / e.SE)
 	}
 	q.P = max(q.Lower, q.Upper)
 	return q
@@ -39,7 +39,7 @@ func PairedT(differences []float64) (t, p float64, freedom int) {
 		return 0, 1, max(0, n-1)
 	}
 	t = mean(differences) / (sd / math.Sqrt(float64(n)))
-	return t, 2 * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Survival(math.Abs(t)), n - 1
+	return t, 2 * dist.StudentsT{Nu: float64(n - 1)}.Survival(math.Abs(t)), n - 1
 }
 
 // PairedTOST is the equivalence test of paired differences by Student's t, as in statsmodels' ttost_paired: the larger of the two
@@ -51,6 +51,6 @@ func PairedTOST(differences []float64, margin float64) float64 {
 		return 1
 	}
 	se, m := sd/math.Sqrt(float64(n)), mean(differences)
-	d := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}
+	d := dist.StudentsT{Nu: float64(n - 1)}
 	return max(d.Survival((m+margin)/se), d.CDF((m-margin)/se))
 }

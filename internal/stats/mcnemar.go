@@ -3,7 +3,7 @@ package stats
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // McNemarTest compares two candidates on the same pass/fail examples through the examples on which they disagree.
@@ -21,7 +21,7 @@ func McNemar(b, c int) McNemarTest {
 		return t
 	}
 	lower := binomialLower(min(b, c), n, .5)
-	at := distuv.Binomial{N: float64(n), P: .5}.Prob(float64(b))
+	at := dist.Binomial{N: float64(n), P: .5}.Prob(float64(b))
 	t.P = min(1, 2*lower)
 	t.MidP = min(1, 2*lower-at)
 	return t
@@ -52,7 +52,7 @@ func McNemarChi(b, c int, corrected bool) (chi2, p float64) {
 		d = max(0, d-1)
 	}
 	chi2 = d * d / float64(b+c)
-	return chi2, distuv.ChiSquared{K: 1}.Survival(chi2)
+	return chi2, dist.ChiSquared{K: 1}.Survival(chi2)
 }
 
 // samePairs stops a caller that pairs lists of different examples.

@@ -3,7 +3,7 @@ package stats
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // Noise is the variance in a paired comparison of A and B: of the true difference over examples, and of each side's answers
@@ -49,7 +49,7 @@ func ProportionsSampleSize(p1, p2, alpha, power float64) float64 {
 	za := z(alpha / 2)
 	q := za + z(1-power)
 	for range 3 { // the chance of rejecting on the wrong side counts as power as well, about 1e-6 of it
-		wrong := distuv.UnitNormal.CDF(-q - za)
+		wrong := dist.UnitNormal.CDF(-q - za)
 		q = za + z(1-power+wrong)
 	}
 	return 2 * q * q / (h * h)

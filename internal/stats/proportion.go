@@ -4,11 +4,12 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mathext"
-	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // z is the standard normal quantile that leaves tail above it.
-func z(tail float64) float64 { return -distuv.UnitNormal.Quantile(tail) }
+func z(tail float64) float64 { return -dist.UnitNormal.Quantile(tail) }
 
 // twoSided is the two-sided p-value of a standard normal statistic, good far into the tails.
 func twoSided(x float64) float64 { return math.Erfc(math.Abs(x) / math.Sqrt2) }
@@ -98,7 +99,7 @@ func binomialLower(k, n int, p float64) float64 {
 // betaQuantile inverts the regularised incomplete beta function. The library's inverse is good to about 1e-8; two Newton
 // steps make it good to rounding.
 func betaQuantile(a, b, p float64) float64 {
-	d := distuv.Beta{Alpha: a, Beta: b}
+	d := dist.Beta{Alpha: a, Beta: b}
 	x := d.Quantile(p)
 	for range 2 {
 		slope := d.Prob(x)

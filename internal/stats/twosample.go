@@ -4,8 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/combin"
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/rung-dev/rung/internal/stats/dist"
 )
 
 // KolmogorovSmirnov is the greatest distance between the distribution functions of two samples, with its two-sided p-value:
@@ -153,7 +152,7 @@ func ChiSquared(table [][]float64) (chi2, p float64, freedom int) {
 	if freedom = (r - 1) * (c - 1); freedom <= 0 {
 		return 0, 1, 0
 	}
-	return chi2, distuv.ChiSquared{K: float64(freedom)}.Survival(chi2), freedom
+	return chi2, dist.ChiSquared{K: float64(freedom)}.Survival(chi2), freedom
 }
 
 func margins(table [][]float64) (rows, cols []float64, n float64) {
@@ -178,9 +177,9 @@ func Fisher(a, b, c, d int) float64 {
 	if k1+k2 == 0 {
 		return 1
 	}
-	all := combin.LogGeneralizedBinomial(float64(k1+k2), float64(n))
+	all := dist.LogChoose(float64(k1+k2), float64(n))
 	at := func(x int) float64 {
-		return math.Exp(combin.LogGeneralizedBinomial(float64(k1), float64(x)) + combin.LogGeneralizedBinomial(float64(k2), float64(n-x)) - all)
+		return math.Exp(dist.LogChoose(float64(k1), float64(x)) + dist.LogChoose(float64(k2), float64(n-x)) - all)
 	}
 	seen := at(a) * (1 + 1e-7) // rounding, as in R and SciPy
 	p := 0.0
