@@ -3,6 +3,7 @@
 //	python bench/data/pii/train/lists.py LISTS                         # once: the lists of names, from Faker
 //	go run ./bench/data/pii/train -lists LISTS                         # figures only
 //	go run ./bench/data/pii/train -lists LISTS -write                  # and write internal/pii/names.bin and entities.bin
+//	go run ./bench/data/pii/train -presidio                            # speed, and F1 of what has a form, beside presidio-analyzer
 //
 // presidio_pii is cross-fitted by template: what is said of a sentence is said by a model that saw no sentence of its template.
 // The same data and lists give the same files, byte for byte, on the same kind of processor.
@@ -48,11 +49,16 @@ func main() {
 	flag.StringVar(&o.data, "data", filepath.Join("..", "shared", "data"), "folder of the data sets")
 	flag.StringVar(&o.lists, "lists", "", "folder of the lists that lists.py makes")
 	flag.IntVar(&o.folds, "folds", 5, "parts of the cross-fit; 0: none")
-	flag.IntVar(&o.fill, "fill", 12, "times that each of our own templates is filled")
+	flag.IntVar(&o.fill, "fill", 6, "times that each of our own templates is filled")
 	flag.StringVar(&o.only, "only", "", "even: cross-fit over templates with an even number only, to choose by; presidio, wnut: one half of the figures only")
 	flag.BoolVar(&o.write, "write", false, "write internal/pii/names.bin and entities.bin")
 	flag.BoolVar(&o.show, "show", false, "print mistakes on templates with an even number")
+	beside := flag.Bool("presidio", false, "only compare with presidio-analyzer, installed into a virtual environment of the user's cache")
 	flag.Parse()
+	if *beside {
+		besidePresidio(o)
+		return
+	}
 	l := readLists(o.lists)
 	g := gazetteerOf(l)
 	own := filled(l, o.fill, 1)

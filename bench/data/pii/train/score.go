@@ -130,3 +130,9 @@ func (b *board) print(title string) {
 	}
 	fmt.Printf("  %-14s %9.3f %7.3f %6.3f  %6d   F1 %.3f to %.3f (95 %%, bootstrap over %d groups)\n\n", "all", ratio(a.tp, a.tp+a.fp), ratio(a.tp, a.tp+a.fn), a.f1(), a.tp+a.fn, low, high, len(b.groups))
 }
+
+func median(v []float64) float64 {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return v[len(v)/2]
+}
