@@ -244,8 +244,12 @@ func large(ctx context.Context, o options, dir string, real []string) error {
 	return nil
 }
 
-// pinned are the peers' versions that the ratios are about.
-var pinned = []string{"rensa", "datatrove", "spacy", "text-dedup"}
+// pinned are the peers' versions that the ratios are about, and what they import.
+var pinned = []string{"rensa==0.5.0", "datatrove==0.10.1", "orjson", "regex", "spacy", "tokenizers", "datasets==5.2.0", "click-option-group", "fire", "ftfy",
+	"scipy", "xxhash<4", "bitarray", "psutil", "pybloom-live"}
+
+// alone is installed without what it asks for: pip does not come to an end over that.
+const alone = "text-dedup==0.4.0"
 
 // environment makes a venv with the peers in the user's cache, once.
 func environment(ctx context.Context, python string) (string, error) {
@@ -259,7 +263,8 @@ func environment(ctx context.Context, python string) (string, error) {
 	if _, err := os.Stat(done); err == nil {
 		return bin, nil
 	}
-	for _, args := range [][]string{{python, "-m", "venv", dir}, append([]string{bin, "-m", "pip", "install", "--quiet"}, pinned...)} {
+	for _, args := range [][]string{{python, "-m", "venv", dir}, append([]string{bin, "-m", "pip", "install", "--quiet"}, pinned...),
+		{bin, "-m", "pip", "install", "--quiet", "--no-deps", alone}} {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
