@@ -33,16 +33,17 @@ type EvalOptions struct {
 	Apart bool
 }
 
-// bar is what the evaluation is held to. Another metric than the task's has no guards and limits.
-func (o *EvalOptions) bar(p *Project) rung.Bar {
-	bar := p.Task.Bar
+// bar is what the evaluation is held to. Another metric than the task's has no guards and limits, and nothing to reach unless the
+// caller says what: at least 0 would pass whatever was answered.
+func (o *EvalOptions) bar(p *Project) (bar rung.Bar, held bool) {
+	bar, held = p.Task.Bar, true
 	if o.Metric != "" && o.Metric != bar.Metric || o.Grader != nil && o.Grader != p.Grader {
-		bar = rung.Bar{Metric: o.Metric}
+		bar, held = rung.Bar{Metric: o.Metric}, false
 	}
 	if o.AtLeast != nil {
-		bar.AtLeast = *o.AtLeast
+		bar.AtLeast, held = *o.AtLeast, true
 	}
-	return bar
+	return bar, held
 }
 
 // Evaluated is an evaluation with its scores at hand, for comparisons.
@@ -68,11 +69,15 @@ func (p *Project) Evaluate(ctx context.Context, sub *Subject, suite *Suite, opt 
 		opt.Grader = p.Grader
 	}
 	opt.Answers = max(1, opt.Answers)
-	bar := opt.bar(p)
+	bar, held := opt.bar(p)
 	if !opt.NoBar && !slices.Contains(opt.Grader.Names(), bar.Metric) {
 		return nil, &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("there is no metric %q here", bar.Metric), Do: "use one of " + strings.Join(opt.Grader.Names(), ", ")}
 	}
 	doc := p.newEvaluation(sub, suite, &opt, bar)
+	if !held && !opt.NoBar {
+		opt.NoBar = true
+		doc.Notes = append(doc.Notes, fmt.Sprintf("Nothing is decided: the task's bar is about %s, and nothing says what %s is to reach.", p.Task.Bar.Metric, bar.Metric))
+	}
 	if err := p.keepSubject(ctx, sub, suite); err != nil {
 		return nil, err
 	}

@@ -50,7 +50,8 @@ func (p *Project) Again(ctx context.Context, id string, opt AgainOptions) (*Eval
 	suite := &Suite{Name: old.Suite.Name, Split: old.Suite.Split, Digest: old.Suite.Digest, Examples: then.Examples}
 	part := *suite
 	part.Examples = asked
-	evalOpt := EvalOptions{Full: true, Answers: old.Answers, Metric: old.Metric, AtLeast: &old.AtLeast, Apart: true, Version: opt.Version}
+	evalOpt := EvalOptions{Full: true, Answers: old.Answers, Metric: old.Metric, AtLeast: &old.AtLeast, Apart: true, Version: opt.Version,
+		NoBar: old.Verdict == ""}
 	now, err := p.repeat(ctx, sub, &part, &evalOpt, old)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (p *Project) Again(ctx context.Context, id string, opt AgainOptions) (*Eval
 // repeat evaluates on the examples that the old evaluation holds, and keeps the examples of the whole suite under its digest.
 func (p *Project) repeat(ctx context.Context, sub *Subject, part *Suite, opt *EvalOptions, old *rung.Evaluation) (*Evaluated, error) {
 	opt.Grader = p.Grader
-	bar := opt.bar(p)
+	bar, _ := opt.bar(p)
 	if !slices.Contains(p.Grader.Names(), bar.Metric) {
 		return nil, &rung.Error{Code: rung.CodeInput, Place: "evaluation " + old.ID, What: "was judged by the metric " + bar.Metric + ", which the task has no more", Do: "evaluate anew"}
 	}

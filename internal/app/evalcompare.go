@@ -38,7 +38,7 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		pair, err := p.pair(all[0], e, metric)
+		pair, err := p.pair(all[0], e, metric, p.Grader.Names())
 		if err != nil {
 			return nil, err
 		}
@@ -53,11 +53,11 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 	return m, nil
 }
 
-// pair compares b with a on every metric that both have, and on every segment.
-func (p *Project) pair(a, b *Evaluated, metric string) (*rung.Pair, error) {
+// pair compares b with a on the named metrics, which both must have, and on every segment.
+func (p *Project) pair(a, b *Evaluated, metric string, names []string) (*rung.Pair, error) {
 	level := 1 - p.Task.Alpha
 	out := &rung.Pair{A: a.Doc.Subject.Name, B: b.Doc.Subject.Name}
-	for _, name := range p.Grader.Names() {
+	for _, name := range names {
 		c, err := contrast(a.Tally, b.Tally, name, level, p.Task.Bar.MinGain)
 		if err != nil {
 			return nil, err

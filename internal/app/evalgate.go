@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/data"
@@ -49,7 +51,12 @@ func ReadBaseline(path string) (*rung.Baseline, error) {
 	if out.Format != baselineFormat {
 		return nil, bad(fmt.Sprintf("is a baseline of format %d, and this rung knows %d", out.Format, baselineFormat), nil)
 	}
+	seen := make(map[string]bool, len(out.Examples))
 	for i := range out.Examples {
+		if id := out.Examples[i].ID; seen[id] { // it would count for more than one example
+			return nil, bad(fmt.Sprintf("example %d is there twice", i+1), nil)
+		}
+		seen[out.Examples[i].ID] = true
 		if len(out.Examples[i].Values) != len(out.Metrics) {
 			return nil, bad(fmt.Sprintf("example %d has %d values for %d metrics", i+1, len(out.Examples[i].Values), len(out.Metrics)), nil)
 		}
@@ -108,6 +115,10 @@ func (p *Project) gateBaseline(e *Evaluated, opt *GateOptions, out *rung.GateRes
 	if 2*len(old) < len(base.Examples) {
 		return &rung.Error{Code: rung.CodeInput, Place: base.Evaluation.Suite.Name, What: fmt.Sprintf("the suite shares %d of %d examples with the baseline, too few to compare", len(old), len(base.Examples)), Do: "write the baseline again with --write"}
 	}
+	names, err := p.heldBy(base, e.Doc.Metric, out)
+	if err != nil {
+		return err
+	}
 	a, err := p.Grader.FromRows(base.Metrics, old)
 	if err != nil {
 		return err
@@ -117,7 +128,7 @@ func (p *Project) gateBaseline(e *Evaluated, opt *GateOptions, out *rung.GateRes
 		return err
 	}
 	oldDoc := base.Evaluation
-	pair, err := p.pair(&Evaluated{&oldDoc, a, examples}, &Evaluated{e.Doc, b, examples}, e.Doc.Metric)
+	pair, err := p.pair(&Evaluated{&oldDoc, a, examples}, &Evaluated{e.Doc, b, examples}, e.Doc.Metric, names)
 	if err != nil {
 		return err
 	}
@@ -128,6 +139,25 @@ func (p *Project) gateBaseline(e *Evaluated, opt *GateOptions, out *rung.GateRes
 	*pair = m.Pairs[0]
 	out.Checks = append(out.Checks, baselineCheck(pair, opt.Margin, a.Successes(), b.Successes(), old))
 	return nil
+}
+
+// heldBy are the task's metrics that a baseline holds too; what it does not hold was not 0 then, and is compared with nothing.
+func (p *Project) heldBy(base *rung.Baseline, metric string, out *rung.GateResult) ([]string, error) {
+	var names, missing []string
+	for _, name := range p.Grader.Names() {
+		if slices.Contains(base.Metrics, name) {
+			names = append(names, name)
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	if !slices.Contains(names, metric) {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: base.Evaluation.Suite.Name, What: fmt.Sprintf("the baseline holds no scores of %s, only of %s", metric, strings.Join(base.Metrics, ", ")), Do: "write the baseline again with --write"}
+	}
+	if len(missing) > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("The baseline holds no scores of %s: they are in no comparison.", strings.Join(missing, ", ")))
+	}
+	return names, nil
 }
 
 // baselineCheck passes when the difference is shown not to be under −margin. It fails when the subject is shown to be worse and not

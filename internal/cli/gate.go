@@ -99,6 +99,9 @@ func (o *gateCommand) run(c *cobra.Command, s *settings) error {
 }
 
 func (o *gateCommand) gate(ctx context.Context, p *app.Project, base *rung.Baseline) (*rung.GateResult, error) {
+	if o.metric != "" && o.metric != p.Task.Bar.Metric && (o.baseline == "" || o.bar) {
+		return nil, usage("the bar says nothing about %s: hold it to a baseline alone, with --baseline FILE and without --bar", o.metric)
+	}
 	suite, err := p.Suite(ctx, o.suite)
 	if err != nil {
 		return nil, err
