@@ -157,29 +157,34 @@ func (s *Sample) acceleration(stat Statistic) float64 {
 	return cubes / (6 * math.Pow(squares, 1.5))
 }
 
-// boundedDraws is the quantile bound of bounded.go for any statistic with a known range: the statistic of exponentially
-// weighted clusters, mixed with the end of the range by the weight of the imagined cluster. It returns the a-quantile of the
-// draws towards low and the (1−a)-quantile of those towards high.
-func (s *Sample) boundedDraws(stat Statistic, b Bounds, a float64, resamples int, seed uint64) (low, high float64) {
+// boundedDraws are the draws whose quantiles bound any statistic with a known range, as in bounded.go: the statistic of
+// exponentially weighted clusters, mixed with the low and with the high end of the range by the weight of the imagined cluster. Both
+// ascend.
+func (s *Sample) boundedDraws(stat Statistic, b Bounds, resamples int, seed uint64) (low, high []float64) {
 	draws := make([]float64, 2*resamples)
-	value, share := draws[:resamples], draws[resamples:]
+	low, high = draws[:resamples], draws[resamples:]
 	// The share of the imagined cluster in g+1 uniform weights is independent of the other weights' proportions.
-	s.each(resamples, seed^0x5bd1e9955bd1e995, func(rng *rand.PCG, out []float64) { s.drawWeighted(stat, rng, out) }, value)
+	s.each(resamples, seed^0x5bd1e9955bd1e995, func(rng *rand.PCG, out []float64) { s.drawWeighted(stat, rng, out) }, low)
 	rng := rand.New(rand.NewPCG(seed, 0xda942042e4dd58b5))
-	for i := range share {
-		share[i] = -math.Expm1(-rng.ExpFloat64() / float64(s.g)) // Beta(1, g)
+	for i, v := range low {
+		share := -math.Expm1(-rng.ExpFloat64() / float64(s.g)) // Beta(1, g)
+		low[i], high[i] = v+share*(b.Low-v), v+share*(b.High-v)
 	}
-	towards := make([]float64, resamples)
-	for i, v := range value {
-		towards[i] = v + share[i]*(b.Low-v)
-	}
-	slices.Sort(towards)
-	low = quantile(towards, a)
-	for i, v := range value {
-		towards[i] = v + share[i]*(b.High-v)
-	}
-	slices.Sort(towards)
-	return low, quantile(towards, 1-a)
+	slices.Sort(low)
+	slices.Sort(high)
+	return low, high
+}
+
+// notBeyond is the share of ascending draws at or below zero, the sample itself counted as one draw (Davison & Hinkley 1997).
+func notBeyond(ascending []float64) float64 {
+	n, _ := slices.BinarySearch(ascending, math.SmallestNonzeroFloat64)
+	return float64(1+n) / float64(1+len(ascending))
+}
+
+// notBefore is the share at or above zero.
+func notBefore(ascending []float64) float64 {
+	n, _ := slices.BinarySearch(ascending, 0)
+	return float64(1+len(ascending)-n) / float64(1+len(ascending))
 }
 
 func (s *Sample) drawWeighted(stat Statistic, rng *rand.PCG, out []float64) {

@@ -102,11 +102,14 @@ func (s *Sample) meanEstimate(o Options) Estimate {
 // Figure is a statistic of summed parts (micro-F1, corpus BLEU) with its BCa interval from the bootstrap by cluster, widened
 // as Mean's is. o.Bounds are the range of the statistic.
 func Figure(parts [][]float64, clusters []int, stat Statistic, o Options) Estimate {
-	return NewSample(parts, clusters).figure(stat, o.filled())
+	e, _ := NewSample(parts, clusters).figure(stat, o.filled())
+	return e
 }
 
-// FigureDifference is the statistic of second less that of first, on the same resamples of the same examples.
-func FigureDifference(first, second [][]float64, clusters []int, stat Statistic, o Options) Estimate {
+// FigureDifference is the statistic of second less that of first, on the same resamples of the same examples, with a two-sided p-value
+// that never says more than the interval: twice the smaller share of resamples on either side of zero (Davison & Hinkley 1997), or the
+// share of the widening bound's draws there, whichever is greater.
+func FigureDifference(first, second [][]float64, clusters []int, stat Statistic, o Options) (e Estimate, p float64) {
 	if len(first) != len(second) {
 		panic("stats: paired scores must be of the same examples")
 	}
@@ -122,20 +125,22 @@ func FigureDifference(first, second [][]float64, clusters []int, stat Statistic,
 	}, o)
 }
 
-func (s *Sample) figure(stat Statistic, o Options) Estimate {
+func (s *Sample) figure(stat Statistic, o Options) (e Estimate, p float64) {
 	if s.n == 0 {
-		return nothing(o)
+		return nothing(o), 1
 	}
 	b := s.Bootstrap(stat, o.Resamples, o.Seed)
 	o.Bounds = o.Bounds.holding([]float64{b.Value, b.Draws[0], b.Draws[len(b.Draws)-1]})
-	e := Estimate{SE: b.SE, Clusters: s.g, Bounds: o.Bounds}
+	e = Estimate{SE: b.SE, Clusters: s.g, Bounds: o.Bounds}
 	e.Interval = Interval{Value: b.Value, N: s.n, Level: o.Level, Method: bootstrapName(s, o)}
 	e.Low, e.High = b.BCa(o.Level)
+	p = 2 * min(notBeyond(b.Draws), notBefore(b.Draws))
 	if !o.Bounds.finite() {
-		return e.unlessConstant()
+		return e.unlessConstant(), min(1, p)
 	}
-	e.widen(s.boundedDraws(stat, o.Bounds, 1-o.Level, o.Resamples, o.Seed))
-	return e
+	low, high := s.boundedDraws(stat, o.Bounds, o.Resamples, o.Seed)
+	e.widen(quantile(low, 1-o.Level), quantile(high, o.Level))
+	return e, min(1, max(p, min(notBeyond(low), notBefore(high))))
 }
 
 func bootstrapName(s *Sample, o Options) string {

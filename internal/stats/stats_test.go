@@ -192,7 +192,8 @@ func TestBoundedDrawsAgree(t *testing.T) {
 		parts[i] = x[i : i+1]
 	}
 	s := newScalarSample(x, nil)
-	low, high := NewSample(parts, nil).boundedDraws(MeanOf(0), Bounds{0, 1}, .02, 100_000, 5)
+	lows, highs := NewSample(parts, nil).boundedDraws(MeanOf(0), Bounds{0, 1}, 100_000, 5)
+	low, high := quantile(lows, .02), quantile(highs, .98)
 	near(t, "low", low, boundedLow(s, 0, .02), 1e-3)
 	near(t, "high", high, boundedHigh(s, 1, .02), 1e-3)
 }
@@ -338,11 +339,33 @@ func TestFigureDifferenceIsPaired(t *testing.T) {
 		b[i] = []float64{min(5, 5.5-hard), max(0, 2*hard-1)}
 	}
 	o := Options{Seed: 3}
-	d := FigureDifference(a, b, nil, microF1, o)
+	d, _ := FigureDifference(a, b, nil, microF1, o)
 	one, two := Figure(a, nil, microF1, o), Figure(b, nil, microF1, o)
 	near(t, "value", d.Value, two.Value-one.Value, 1e-12)
 	if d.SE > .5*one.SE {
 		t.Errorf("SE of the difference %v beside %v of one: not paired", d.SE, one.SE)
+	}
+}
+
+// TestPSaysNoMoreThanTheInterval: six better answers of a hundred, in a figure that may range over 100, show little; resamples alone
+// are nearly all above zero.
+func TestPSaysNoMoreThanTheInterval(t *testing.T) {
+	a, b := make([][]float64, 100), make([][]float64, 100)
+	for i := range a {
+		a[i], b[i] = []float64{0}, []float64{0}
+		if i < 6 {
+			b[i][0] = 20
+		}
+	}
+	d, p := FigureDifference(a, b, nil, MeanOf(0), Options{Seed: 3, Level: .95, Bounds: Bounds{0, 100}})
+	if d.Low > 0 || p < .05 {
+		t.Errorf("%v [%v, %v] by %s, p = %v", d.Value, d.Low, d.High, d.Method, p)
+	}
+	for i := range 40 {
+		b[i][0] = 60
+	}
+	if d, p = FigureDifference(a, b, nil, MeanOf(0), Options{Seed: 3, Level: .95, Bounds: Bounds{0, 100}}); d.Low <= 0 || p > .001 {
+		t.Errorf("%v [%v, %v] by %s, p = %v", d.Value, d.Low, d.High, d.Method, p)
 	}
 }
 
