@@ -42,7 +42,7 @@ type SubjectInfo struct {
 
 // SuiteInfo names a list of examples.
 type SuiteInfo struct {
-	Name   string `json:"name"` // heldout, dev, or the name of a file or of what generated it
+	Name   string `json:"name"` // heldout, dev, train, or the name of a file or of what generated it
 	Split  Split  `json:"split,omitempty"`
 	N      int    `json:"n"`
 	Digest Digest `json:"digest"` // of the examples' content

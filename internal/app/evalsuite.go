@@ -13,7 +13,7 @@ import (
 // Suite is a named list of examples that subjects are evaluated on.
 type Suite struct {
 	Name     string
-	Split    rung.Split // heldout or dev; empty for others
+	Split    rung.Split // heldout, dev or train; empty for others
 	Digest   rung.Digest
 	Examples []rung.Example
 	Notes    []string // what a reader of the figures must know
@@ -29,7 +29,7 @@ func NewSuite(name string, examples []rung.Example) *Suite {
 	return &Suite{Name: name, Digest: data.SuiteDigest(examples), Examples: examples}
 }
 
-// Suite finds a suite by name: heldout, dev, or a file of examples in the task's form.
+// Suite finds a suite by name: heldout, dev, train, or a file of examples in the task's form.
 func (p *Project) Suite(ctx context.Context, name string) (*Suite, error) {
 	switch name {
 	case "heldout", "":
@@ -37,9 +37,12 @@ func (p *Project) Suite(ctx context.Context, name string) (*Suite, error) {
 	case "dev":
 		return &Suite{Name: "dev", Split: rung.Dev, Digest: data.SuiteDigest(p.Data.Building.Dev), Examples: p.Data.Building.Dev,
 			Notes: []string{"Options were chosen on the dev examples, so their figures are flattered: they are no measure of quality."}}, nil
+	case "train":
+		return &Suite{Name: "train", Split: rung.Train, Digest: data.SuiteDigest(p.Data.Building.Train), Examples: p.Data.Building.Train,
+			Notes: []string{"Demonstrations and adapters are made of the train examples, so their figures are flattered: they are no measure of quality."}}, nil
 	}
 	if _, err := os.Stat(name); err != nil {
-		return nil, &rung.Error{Code: rung.CodeUsage, Place: name, What: "is no suite: it is neither heldout nor dev nor a file", Do: "name a file of examples, as under examples: in the task file"}
+		return nil, &rung.Error{Code: rung.CodeUsage, Place: name, What: "is no suite: it is none of heldout, dev and train, and no file", Do: "name a file of examples, as under examples: in the task file"}
 	}
 	s, err := data.LoadSuite(ctx, p.Task, p.Form, name)
 	if err != nil {

@@ -19,10 +19,12 @@ import (
 // Scored names the stored scores of one subject on one set of examples.
 type Scored struct {
 	Name      string      // "rag of run 20261122-…", "tickets@v3 on dev"
+	Subject   string      // of an evaluation, as rung eval was given it or names it: "tickets@v3", an endpoint
 	Candidate rung.Digest // or of another subject
 	Scores    rung.Digest // the set under which the scores are kept
 	Examples  rung.Digest // the set under which the examples are kept
 	Suite     string      // heldout, dev, …
+	Split     rung.Split  // of the task's own examples; empty for a file, attacks, changed inputs
 	Run       string      // of a climb or an evaluation
 	Rung      rung.Rung
 	Decided   bool // by its climb
@@ -44,7 +46,7 @@ func AllScored(ctx context.Context, st store.Store, task string) ([]Scored, erro
 		for _, o := range doc.Rungs {
 			if o.Status == rung.Scored {
 				out = append(out, Scored{Name: fmt.Sprintf("%s of run %s", o.Rung, doc.Run), Candidate: o.Candidate, Scores: doc.Heldout.Digest,
-					Examples: doc.Heldout.Digest, Suite: "heldout", Run: doc.Run, Rung: o.Rung, Decided: o.Candidate == doc.Decision.Candidate, At: r.Started})
+					Examples: doc.Heldout.Digest, Suite: "heldout", Split: rung.HeldoutIs, Run: doc.Run, Rung: o.Rung, Decided: o.Candidate == doc.Decision.Candidate, At: r.Started})
 			}
 		}
 	}
@@ -57,16 +59,16 @@ func AllScored(ctx context.Context, st store.Store, task string) ([]Scored, erro
 		if json.Unmarshal(e.Document, &doc) != nil || task != "" && doc.Task != task {
 			continue
 		}
-		out = append(out, Scored{Name: doc.Subject.Name + " on " + doc.Suite.Name, Candidate: doc.Subject.Digest, Scores: doc.Scores,
-			Examples: doc.Suite.Digest, Suite: doc.Suite.Name, Run: doc.ID, Rung: doc.Subject.Rung, Decided: true, At: e.Started})
+		out = append(out, Scored{Name: doc.Subject.Name + " on " + doc.Suite.Name, Subject: doc.Subject.Name, Candidate: doc.Subject.Digest, Scores: doc.Scores,
+			Examples: doc.Suite.Digest, Suite: doc.Suite.Name, Split: doc.Suite.Split, Run: doc.ID, Rung: doc.Subject.Rung, Decided: true, At: e.Started})
 	}
 	slices.SortStableFunc(out, func(a, b Scored) int { return b.At.Compare(a.At) })
 	return out, nil
 }
 
 // FindScored finds the newest scores that a reference names: a rung (of the latest climb that has it), RUN:RUNG, a run or an
-// evaluation, the beginning of a candidate's digest; nothing is the newest of all, of a climb what it decided for. suite, unless
-// empty, leaves only scores on that suite.
+// evaluation, the beginning of a candidate's digest, the subject of an evaluation; nothing is the newest on the task's own examples
+// (attacks fail in ways of their own), of a climb what it decided for. suite, unless empty, leaves only scores on that suite.
 func FindScored(ctx context.Context, st store.Store, task, ref, suite string) (Scored, error) {
 	all, err := AllScored(ctx, st, task)
 	if err != nil {
@@ -75,7 +77,7 @@ func FindScored(ctx context.Context, st store.Store, task, ref, suite string) (S
 	var decided, any *Scored
 	for i := range all {
 		s := &all[i]
-		if suite != "" && s.Suite != suite || !s.matches(ref) {
+		if suite != "" && s.Suite != suite || !s.matches(ref) || ref == "" && suite == "" && s.Split == "" {
 			continue
 		}
 		if any == nil {
@@ -91,20 +93,28 @@ func FindScored(ctx context.Context, st store.Store, task, ref, suite string) (S
 	case any != nil:
 		return *any, nil
 	case ref == "" && suite == "":
-		return Scored{}, &rung.Error{Code: rung.CodeNotFound, Place: task, What: "nothing has been scored yet", Do: "run rung climb or rung eval first"}
+		return Scored{}, &rung.Error{Code: rung.CodeNotFound, Place: task, What: "nothing has been scored yet on its own examples", Do: "run rung climb or rung eval first, or name an evaluation: rung eval --list"}
 	}
 	where := ""
 	if suite != "" {
 		where = " on " + suite
 	}
 	return Scored{}, &rung.Error{Code: rung.CodeNotFound, Place: ref, What: "the store has no scores of that name" + where,
-		Do: "name a rung, RUN:RUNG, an evaluation, or the beginning of a candidate's digest"}
+		Do: "name a rung, RUN:RUNG, an evaluation (rung eval --list), its subject, or the beginning of a candidate's digest"}
+}
+
+// Reference is a name by which FindScored finds these scores again.
+func (s *Scored) Reference() string {
+	if s.Subject == "" {
+		return s.Run + ":" + string(s.Rung)
+	}
+	return s.Run
 }
 
 func (s *Scored) matches(ref string) bool {
 	run, level, both := strings.Cut(ref, ":")
 	switch {
-	case ref == "":
+	case ref == "" || ref == s.Subject:
 		return true
 	case both:
 		return (strings.HasPrefix(s.Run, run) || run == "latest") && string(s.Rung) == level

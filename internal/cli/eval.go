@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ type evalOptions struct {
 
 func (o *evalOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.suite, "suite", "heldout", "what to evaluate on: heldout, dev, or a file of examples")
+	f.StringVar(&o.suite, "suite", "heldout", "what to evaluate on: heldout, dev, train, or a file of examples")
 	f.StringVar(&o.metric, "metric", "", "metric that decides, instead of the bar's")
 	f.StringVar(&o.prices, "prices", "", "price file that overrides the built-in table")
 	f.BoolVar(&o.fresh, "fresh", false, "pay for every call again instead of using stored answers")
@@ -102,14 +103,14 @@ temperature and splits the variance between examples and answers.`,
 	f.Float64Var(&o.atLeast, "at-least", 0, "what the metric must reach, instead of the bar's")
 	f.StringVar(&o.again, "again", "", "evaluation to repeat: its ID, the beginning of it, or latest")
 	f.IntVar(&o.repeat, "repeat", app.DefaultRepeat, "with --again: examples that are asked twice, to measure chance; -1 for none")
-	f.BoolVar(&o.list, "list", false, "list the kept evaluations")
+	f.BoolVar(&o.list, "list", false, "list the kept evaluations, newest first")
 	return c
 }
 
 func (o *evalCommand) run(c *cobra.Command, s *settings) error {
 	switch {
 	case o.list:
-		return runEvalList(c.Context(), s)
+		return runEvalList(c.Context(), s, o.task)
 	case o.task == "":
 		return usage("rung eval takes a task file and a subject; see rung eval --help")
 	case o.subject == "" && o.again == "":
@@ -179,8 +180,13 @@ type evaluationLine struct {
 	Started time.Time      `json:"started"`
 }
 
-func runEvalList(ctx context.Context, s *settings) (err error) {
-	st, err := readStore(ctx, s)
+// runEvalList lists what the store beside the task file keeps or, without a task, the store in or above this directory.
+func runEvalList(ctx context.Context, s *settings, file string) (err error) {
+	beside := *s
+	if file != "" && s.store == "" {
+		beside.store = filepath.Join(filepath.Dir(file), storeName)
+	}
+	st, err := readStore(ctx, &beside)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ out where the judge is calibrated; and how far the order of the answers decided.
 	}
 	f := c.Flags()
 	f.StringVar(&o.metric, "metric", "", "the judge's metric, where the task has several")
-	f.StringVar(&o.suite, "suite", "heldout", "what is asked: heldout, dev, or a file of examples")
+	f.StringVar(&o.suite, "suite", "heldout", "what is asked: heldout, dev, train, or a file of examples")
 	f.StringVar(&o.prices, "prices", "", "price file that overrides the built-in table")
 	f.Float64Var(&o.cost, "budget", 0, "spend at most so many USD, instead of the task's budget.cost")
 	return c

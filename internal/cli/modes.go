@@ -33,8 +33,17 @@ counter-examples.`,
 	return c
 }
 
-const subjectHelp = `SUBJECT is a rung (rag: of the latest climb that scored it), RUN:RUNG, an evaluation, or the beginning of a
-candidate's digest; without it, the newest scores, of a climb those of the candidate that it decided for.`
+// many is a number with its noun.
+func many(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+const subjectHelp = `SUBJECT is a rung (rag: of the latest climb that scored it), RUN:RUNG, an evaluation (rung eval --list) or its
+subject (tickets@v3, an endpoint), or the beginning of a candidate's digest; without it, the newest scores on the task's own examples,
+of a climb those of the candidate that it decided for.`
 
 // modesListDocument is what rung modes list --json prints.
 type modesListDocument struct {
@@ -197,7 +206,7 @@ func (s *settings) printBoard(b *app.Board) error {
 
 func boardText(d *modesDocument) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "%s (%s), n = %d: %d mistakes, %d of them seen by a person\n", d.Subject, d.Candidate.Short(), d.N, d.Mistakes, d.LookedAt)
+	fmt.Fprintf(&t, "%s (%s), n = %d: %s, %d of them seen by a person\n", d.Subject, d.Candidate.Short(), d.N, many(d.Mistakes, "mistake"), d.LookedAt)
 	if len(d.Modes) == 0 {
 		t.WriteString("No failure mode has been found, proposed or confirmed.\n")
 		return t.String()
@@ -209,7 +218,7 @@ func boardText(d *modesDocument) string {
 	}
 	t.WriteString(strings.Join(report.Columns(rows), "\n") + "\n")
 	if d.LookedAt < d.Mistakes {
-		fmt.Fprintf(&t, "\nWhat is confirmed is a lower bound: %d mistakes have been seen by nobody. rung modes confirm shows them one by one.\n", d.Mistakes-d.LookedAt)
+		fmt.Fprintf(&t, "\nWhat is confirmed is a lower bound: nobody has seen %s. rung modes confirm shows them one by one.\n", many(d.Mistakes-d.LookedAt, "mistake"))
 	}
 	return t.String()
 }

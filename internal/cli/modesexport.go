@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -104,6 +105,9 @@ func runModesExport(ctx context.Context, s *settings, path, out string, pairs bo
 			}
 		}
 		return s.printJSON(doc)
+	}
+	if doc.Rows == 0 {
+		fmt.Fprintln(s.Err, "No mistake on a train or dev example is confirmed: rung eval TASK SUBJECT --suite dev --full, then rung modes confirm TASK --suite dev --by NAME.")
 	}
 	return target{path: out}.write(s.Out, write)
 }

@@ -212,14 +212,14 @@ const (
 
 func (d *proposeDocument) text(b *app.Board) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "%s (%s), n = %d: %d mistakes in %d groups\n", d.Subject, d.Candidate.Short(), d.N, d.Groups.Mistakes, len(d.Groups.Clusters))
+	fmt.Fprintf(&t, "%s (%s), n = %d: %s in %s\n", d.Subject, d.Candidate.Short(), d.N, many(d.Groups.Mistakes, "mistake"), many(len(d.Groups.Clusters), "group"))
 	fmt.Fprintf(&t, "%s; silhouette %.2f (1: far apart, 0: hardly told apart)\n", d.Groups.Method, d.Groups.Silhouette)
 	if d.Groups.LeftOut > 0 {
 		fmt.Fprintf(&t, "%d more mistakes were not grouped\n", d.Groups.LeftOut)
 	}
 	byID := mistakesByID(b)
 	for _, c := range d.Groups.Clusters {
-		fmt.Fprintf(&t, "\n%d. %s: %d mistakes (%s)\n", c.Number, c.Mode, c.Size, c.Why)
+		fmt.Fprintf(&t, "\n%d. %s: %s (%s)\n", c.Number, c.Mode, many(c.Size, "mistake"), c.Why)
 		if len(c.Terms) > 0 {
 			fmt.Fprintf(&t, "   %s\n", strings.Join(c.Terms, ", "))
 		}
@@ -231,6 +231,10 @@ func (d *proposeDocument) text(b *app.Board) string {
 	if d.Judge != "" {
 		fmt.Fprintf(&t, "\n%s was shown %d mistakes and named a mode for %d, for $%.4f\n", d.Judge, d.Asked, d.Asked-d.Silent, d.CostUSD)
 	}
-	fmt.Fprintf(&t, "\n%d proposals are kept. A person decides: rung modes confirm\n", len(d.Proposed))
+	kept := many(len(d.Proposed), "proposal") + " kept."
+	if len(d.Proposed) == 0 {
+		kept = "No proposals: what rules found needs none, and groups without a name are yours to name."
+	}
+	fmt.Fprintf(&t, "\n%s A person decides: rung modes confirm TASK %s --by NAME\n", kept, b.Reference())
 	return t.String()
 }

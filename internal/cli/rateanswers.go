@@ -129,14 +129,14 @@ func named(ctx context.Context, s *settings, st store.Store, places []answered, 
 	}
 	subjects := map[rung.Digest]bool{}
 	for _, a := range places {
-		if name != "" && (strings.HasPrefix(string(a.subject), name) || a.eval && strings.HasPrefix(a.id, name)) {
+		if name != "" && (strings.HasPrefix(string(a.subject), name) || a.eval && (strings.HasPrefix(a.id, name) || a.name == name)) {
 			out = append(out, a)
 			subjects[a.subject] = true
 		}
 	}
 	switch {
 	case len(out) == 0:
-		return nil, &rung.Error{Code: rung.CodeNotFound, Place: name, What: "nothing of this name was scored", Do: "name a rung, a candidate's digest, a release or an evaluation; rung runs and rung show list them"}
+		return nil, &rung.Error{Code: rung.CodeNotFound, Place: name, What: "nothing of this name was scored", Do: "name a rung, a candidate's digest, a release, an evaluation or its subject; rung runs and rung eval --list list them"}
 	case len(subjects) > 1:
 		return nil, &rung.Error{Code: rung.CodeNotFound, Place: name, What: "several candidates begin like this", Do: "give more of the digest"}
 	}

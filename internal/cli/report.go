@@ -125,6 +125,8 @@ func (o *reportOptions) named(name string) ([]target, error) {
 		byName = "html"
 	case ext == ".md", ext == ".markdown":
 		byName = "md"
+	case ext == ".txt", ext == ".pdf", ext == ".json", ext == ".csv", ext == ".xlsx":
+		return nil, usage("%s would be a page or Markdown: name a file that ends in .html or .md, or a directory", o.out)
 	}
 	if byName != "" {
 		return []target{{byName, o.out}}, nil

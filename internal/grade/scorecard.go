@@ -187,7 +187,7 @@ func (t *Tally) mistakes(rows []int) []rung.MistakeGroup {
 			groups[t.mistake[row]] = g
 		}
 		g.Count++
-		if len(g.Examples) < shownExamples {
+		if len(g.Examples) < shownExamples && !slices.Contains(g.Examples, t.ids[row]) { // an example that was answered several times is one example
 			g.Examples = append(g.Examples, t.ids[row])
 		}
 	}

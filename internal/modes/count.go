@@ -1,6 +1,8 @@
 package modes
 
 import (
+	"slices"
+
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/stats"
 )
@@ -31,8 +33,19 @@ func Count(standing []Standing, taxonomy []rung.FailureMode, groups map[string]s
 		for _, status := range statuses {
 			if shown := examples[key{mode, status}]; len(shown) > 0 {
 				out = append(out, rung.ModeCount{Mode: mode, Status: status, Count: len(shown), Share: share(shown, groups, level),
-					Examples: shown[:min(len(shown), shownExamples)]})
+					Examples: firstExamples(shown)})
 			}
+		}
+	}
+	return out
+}
+
+// firstExamples are the first few; an example that was answered several times is one.
+func firstExamples(shown []string) []string {
+	var out []string
+	for _, id := range shown {
+		if len(out) < shownExamples && !slices.Contains(out, id) {
+			out = append(out, id)
 		}
 	}
 	return out
