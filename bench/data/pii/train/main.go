@@ -32,7 +32,7 @@ func fatal(what ...any) {
 //go:embed names.txt
 var ownNames string
 
-// training is how the model is fitted. The values were chosen on templates with an even number.
+// training is how the model is fitted. The values are customary ones; no search was made for better.
 func training() crf.Training {
 	return crf.Training{Tags: pii.Tags, Allowed: pii.Follows, Epochs: 5, Rate: .35, L1: .004, MinCount: 2, Least: .05, Seed: 1}
 }
