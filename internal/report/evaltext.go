@@ -101,7 +101,7 @@ func Evaluation(w io.Writer, e *rung.Evaluation, width int, color bool) error {
 	if e.Stopped != nil {
 		p.para("", "", fmt.Sprintf("Stopped after %d of %d: %s. With --full every example is asked.", e.Stopped.N, e.Stopped.Of, e.Stopped.Reason))
 	}
-	if e.NeededN > 0 && e.NeededN < 1_000_000 {
+	if e.NeededN > 0 && e.NeededN < 1_000_000 && !strings.Contains(e.Reason, "would settle it") {
 		p.para("", "", fmt.Sprintf("About %s examples would settle it.", count(e.NeededN)))
 	}
 	p.b.WriteByte('\n')
@@ -110,7 +110,7 @@ func Evaluation(w io.Writer, e *rung.Evaluation, width int, color bool) error {
 	p.varianceLines(e)
 	p.driftLines(e.Drift)
 	p.legend()
-	p.mistakeLines(&e.Scorecard)
+	p.mistakeLines(&e.Scorecard, e.Answers)
 	p.modeLines(&e.Scorecard)
 	p.effortLines(e)
 	p.list("Notes", e.Notes)
@@ -220,7 +220,8 @@ func (p *printer) driftLines(d *rung.Drift) {
 	}
 }
 
-func (p *printer) mistakeLines(card *rung.Scorecard) {
+// mistakeLines counts mistakes. Where every example was asked several times, these are answers and not examples.
+func (p *printer) mistakeLines(card *rung.Scorecard, answers int) {
 	if len(card.Mistakes) == 0 {
 		return
 	}
@@ -228,7 +229,11 @@ func (p *printer) mistakeLines(card *rung.Scorecard) {
 	for _, m := range card.Mistakes[:min(5, len(card.Mistakes))] {
 		items = append(items, mistakeLine(m))
 	}
-	p.list(fmt.Sprintf("Mistakes (counts, of %s)", plural(card.N, "example")), items)
+	of := plural(card.N, "example")
+	if answers > 1 {
+		of = fmt.Sprintf("%s to %s", plural(card.N*answers, "answer"), of)
+	}
+	p.list(fmt.Sprintf("Mistakes (counts, of %s)", of), items)
 }
 
 func (p *printer) effortLines(e *rung.Evaluation) {
