@@ -288,6 +288,28 @@ func (a *Anytime) asymptoticP(m float64) float64 {
 	return min(1, 2*high)
 }
 
+// OneSided are the p-values, valid at every look, of the claims that the mean is at most m and that it is at least m.
+func (a *Anytime) OneSided(m float64) (atMost, atLeast float64) {
+	if !a.asymptotic {
+		return min(1, math.Exp(-a.money(m, false))), min(1, math.Exp(-a.money(m, true)))
+	}
+	least := func(refuted func(m, alpha float64) bool) float64 {
+		low, high := 1e-16, .2
+		if !refuted(m, high) { // beyond it the formula is not defined
+			return 1
+		}
+		for range 60 {
+			if mid := math.Sqrt(low * high); refuted(m, mid) {
+				high = mid
+			} else {
+				low = mid
+			}
+		}
+		return high
+	}
+	return least(a.Above), least(a.Below)
+}
+
 // Reach is the chance that the mean of total examples is at least m, judged by those seen: for pass/fail by the beta-binomial
 // distribution from a flat prior, else by the normal one. It predicts and claims nothing.
 func (a *Anytime) Reach(m float64, total int) float64 {
@@ -393,5 +415,7 @@ func MeanDifferenceAnytime(first, second []float64, clusters []int, figure float
 		d[i] = second[i] - first[i]
 	}
 	a := NewAnytime(d, clusters, figure, plan, o)
-	return a.Interval((1 - o.Level) / 2), a.P(0)
+	e := a.Interval((1 - o.Level) / 2)
+	e.anytime = a
+	return e, a.P(0)
 }

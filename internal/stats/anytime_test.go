@@ -173,6 +173,43 @@ func TestEquivalenceHolds(t *testing.T) {
 	}
 }
 
+// Looked at again and again until something shows, the p-value of "the same" and its decision say the same, and at the margin they
+// are wrong with a chance of at most alpha: the normal p-value at the stop is wrong far more often.
+func TestEquivalenceHoldsAtAStop(t *testing.T) {
+	const runs, n, margin, alpha = 400, 200, .1, .05
+	for _, linearised := range []bool{false, true} {
+		rng := rand.New(rand.NewPCG(1, 6))
+		wrong := 0
+		for range runs {
+			first, second := make([]float64, n), make([]float64, n)
+			for i := range first {
+				first[i] = .4
+				second[i] = .5 + .25*float64(rng.IntN(3)-1) // few values, which are counted together
+			}
+			shown := false
+			for k := 60; k <= n && !shown; k += 10 {
+				sum := 0.0
+				for i := range k {
+					sum += second[i] - first[i]
+				}
+				o := Options{Level: 1 - 2*alpha, Linearised: linearised, Bounds: Bounds{Low: 0, High: 1}}
+				e, _ := MeanDifferenceAnytime(first[:k], second[:k], nil, sum/float64(k), AnytimePlan{Total: n}, o)
+				q := Equivalent(e, margin)
+				shown = q.P < alpha
+				if q.Shown != shown && math.Abs(q.P-alpha) > 1e-6 {
+					t.Fatalf("of %d: shown %v with p %g, interval %+v", k, q.Shown, q.P, e.Interval)
+				}
+			}
+			if shown {
+				wrong++
+			}
+		}
+		if float64(wrong)/runs > alpha {
+			t.Errorf("linearised %v: wrongly the same in %d of %d", linearised, wrong, runs)
+		}
+	}
+}
+
 // The components of balanced data are the textbook's mean squares; in simulation they are unbiased, with unequal numbers too.
 func TestSplitVariance(t *testing.T) {
 	c := SplitVariance([]float64{1, 3, 2, 4, 6, 8}, []int{0, 0, 1, 1, 2, 2})

@@ -18,11 +18,16 @@ type Equivalence struct {
 
 // Equivalent makes the two tests on an estimate of a difference. interval must be of level 1−2α, by whatever method: it lies within
 // the margin exactly when both one-sided tests at α reject. The p-values are of the normal approximation with the estimate's
-// standard error and explain the decision; the interval makes it.
+// standard error and explain the decision; the interval makes it. Where a sample stopped early they are those of its sequence: the
+// normal ones do not hold at a stop.
 func Equivalent(e Estimate, margin float64) Equivalence {
 	q := Equivalence{Margin: margin, Interval: e.Interval, Lower: 1, Upper: 1}
 	q.Shown = margin > 0 && e.N > 0 && e.Low > -margin && e.High < margin
-	if e.SE > 0 {
+	switch {
+	case e.anytime != nil:
+		q.Lower, _ = e.anytime.OneSided(-margin)
+		_, q.Upper = e.anytime.OneSided(margin)
+	case e.SE > 0:
 		q.Lower = dist.UnitNormal.Survival((e.Value + margin) / e.SE)
 		q.Upper = dist.UnitNormal.CDF((e.Value - margin) / e.SE)
 	}

@@ -109,8 +109,9 @@ type Estimate struct {
 	SE       float64 // standard error of Value; 0 when the sample does not vary
 	Clusters int     // independent units; N when every example stands alone
 	Bounds   Bounds
-	passes   int  // successes, when exact
-	exact    bool // pass/fail with independent examples: Low and High are Wilson's
+	passes   int      // successes, when exact
+	exact    bool     // pass/fail with independent examples: Low and High are Wilson's
+	anytime  *Anytime // of a sample that stopped early: its one-sided tests
 }
 
 // Verdict compares the estimate with a bar, as VerdictOf does. For independent pass/fail scores an exact binomial test must
