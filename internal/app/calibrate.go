@@ -321,7 +321,7 @@ func (p *Project) ratedItem(ctx context.Context, j *judge.Judge, q *rung.RatingQ
 	}
 	w.obs = judge.ObservationOf(&row, string(spec.Model), spec.Pairwise)
 	if !spec.Pairwise {
-		w.obs.Candidate = it.Options[0].Candidate
+		w.obs.Candidate, w.obs.Also = it.Options[0].Candidate, it.Options[0].Also
 	}
 	for i := range ratings {
 		w.add(&ratings[i], &spec)

@@ -131,7 +131,7 @@ func corrected(tally *grade.Tally, candidate rung.Digest, metric string, c *judg
 	var own []judge.Observation
 	rated := map[string]bool{}
 	for _, o := range c.Kept {
-		if o.Candidate == candidate && candidate != "" && !rated[o.Example] && slices.Contains(ids, o.Example) {
+		if o.By(candidate) && !rated[o.Example] && slices.Contains(ids, o.Example) {
 			rated[o.Example] = true
 			own = append(own, o)
 		}

@@ -154,7 +154,7 @@ func TestCalibrationByTheRatingsOfTheStore(t *testing.T) {
 			answer, value = "neither", 1
 		}
 		it := rung.RatingItem{ID: fmt.Sprint("item", i), Example: fmt.Sprint("w", i), Input: json.RawMessage(fmt.Sprintf(`{"word":%q}`, w)),
-			Options: []rung.RatingOption{{Candidate: rung.DigestOf(i), Text: answer}}}
+			Options: []rung.RatingOption{{Candidate: rung.DigestOf(i), Also: []rung.Digest{rung.DigestOf("another")}, Text: answer}}}
 		if i == 49 {
 			it.Check = rung.GoldCheck
 		}
@@ -180,6 +180,15 @@ func TestCalibrationByTheRatingsOfTheStore(t *testing.T) {
 	}
 	if c := got.Calibrations[0]; c.Rated != 48 || c.Raters != 2 || !c.OK || c.Agreement[0].Name != "Krippendorff's α (ordinal) with people's median" {
 		t.Errorf("%+v", c)
+	}
+	of := 0
+	for _, o := range got.Calibrations[0].Kept {
+		if o.By(rung.DigestOf("another")) {
+			of++
+		}
+	}
+	if of != 48 {
+		t.Errorf("%d of 48 rated answers are known to be those of the candidate that gave the same ones", of)
 	}
 }
 

@@ -13,11 +13,13 @@ import (
 type Observation struct {
 	Example   string      `json:"example"`
 	Candidate rung.Digest `json:"candidate,omitempty"` // whose answer it is; not for pairs
-	Group     string      `json:"group,omitempty"`
-	People    []float64   `json:"people"`            // one value a rater; empty: not rated
-	Settled   *float64    `json:"settled,omitempty"` // by an adjudicator, where raters disagreed
-	Judge     float64     `json:"judge"`             // 0 where there is none
-	Failed    string      `json:"failed,omitempty"`  // why the judge said nothing
+	// Also are other candidates that gave this very answer: what is said of it holds for theirs too.
+	Also    []rung.Digest `json:"also,omitempty"`
+	Group   string        `json:"group,omitempty"`
+	People  []float64     `json:"people"`            // one value a rater; empty: not rated
+	Settled *float64      `json:"settled,omitempty"` // by an adjudicator, where raters disagreed
+	Judge   float64       `json:"judge"`             // 0 where there is none
+	Failed  string        `json:"failed,omitempty"`  // why the judge said nothing
 	// Length is log2 of the answer's words; of a pair, of the first answer's over the second's.
 	Length float64 `json:"length"`
 	// Own says whose answer it is: 1 that of the judge's own model, −1 another's (of a pair: the first or the second is its own), 0 where
@@ -26,6 +28,12 @@ type Observation struct {
 	// First and Second are what the first answer of a pair won when it was shown first and second; nil where only one order was asked.
 	First  *float64 `json:"first,omitempty"`
 	Second *float64 `json:"second,omitempty"`
+}
+
+// By reports whether it is an answer of a candidate. Answers that several gave are part of what each was rated for: without them the
+// rated ones would be those on which candidates differ, which are not drawn from all.
+func (o *Observation) By(candidate rung.Digest) bool {
+	return candidate != "" && (o.Candidate == candidate || slices.Contains(o.Also, candidate))
 }
 
 // Rated reports whether a person has rated it.
