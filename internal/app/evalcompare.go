@@ -29,8 +29,8 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 		}
 		own := *e.Doc
 		own.Segments = segments(e.Tally, e.Examples, rung.Bar{Metric: metric}, m.Level)
-		if metric != p.Task.Bar.Metric { // the scorecard was judged by another metric
-			own.Verdict, own.Reason, own.NeededN = "", "", 0
+		if metric != e.Doc.Metric { // the scorecard was judged by another metric, and its bar is that one's
+			own.Verdict, own.Reason, own.NeededN, own.AtLeast = "", "", 0, 0
 		}
 		m.Subjects = append(m.Subjects, own)
 	}
@@ -182,6 +182,9 @@ func matchMethods(m *rung.Matchup) []string {
 		fmt.Sprintf("Every subject was asked the same examples of %s (n = %d, digest %s); a call that failed or an answer that cannot be read scores 0 and stays in n.", m.Suite.Name, m.Suite.N, m.Suite.Digest.Short()),
 		fmt.Sprintf("Differences are paired, example by example: B − A. Intervals are two-sided at level %g, each by itself; their methods stand beside them.", m.Level),
 		fmt.Sprintf("p-values are two-sided and adjusted by Holm's method within three families: %s over all pairs, the other metrics over all pairs, the segments over all pairs. Significant means: adjusted p below %g.", m.Metric, m.Alpha),
+	}
+	if m.MinGain > 0 && len(m.Pairs) > 1 {
+		out = append(out, fmt.Sprintf("“By more than min_gain” means, besides, that the whole interval of that pair lies above %g; the interval is not adjusted for the number of pairs.", m.MinGain))
 	}
 	if m.MinGain > 0 {
 		out = append(out, fmt.Sprintf("“The same” means two one-sided tests at ±%g (min_gain), each at %g: the interval of the difference at level %g lies within the margin. It is not adjusted for the number of pairs.", m.MinGain, m.Alpha, 1-2*m.Alpha))

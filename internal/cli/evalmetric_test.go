@@ -25,6 +25,16 @@ func TestAnotherMetricThanTheBarsIsMeasuredAndNotPassed(t *testing.T) {
 	if held := evalJSON(t, task, "build:prompt", "--metric", "macro_f1", "--at-least", "0.9"); held.Verdict == rung.Pass || held.Verdict == "" {
 		t.Errorf("at least 0.9: %s (%s)", held.Verdict, held.Reason)
 	}
+	page := filepath.Join(t.TempDir(), "match.html")
+	var m rung.Matchup
+	decodeJSON(t, &m, "compare", "--json", task, "eval:"+e.ID, "eval:"+e.ID, "--metric", "macro_f1", "--out", page)
+	if m.Subjects[0].AtLeast != 0 || m.Subjects[0].Verdict != "" {
+		t.Errorf("held to the bar of another metric: %+v", m.Subjects[0])
+	}
+	decodeJSON(t, &m, "compare", "--json", task, "build:prompt", "build:prompt", "--metric", "macro_f1")
+	if s := m.Subjects[0]; s.AtLeast != 0 || s.Verdict != "" {
+		t.Errorf("macro_f1 is held to the bar of accuracy: at least %g, %s", s.AtLeast, s.Verdict)
+	}
 	if status, out, errs := rungOut(t, "gate", task, "build:prompt", "--metric", "macro_f1"); status != 2 || !strings.Contains(errs, "--baseline") {
 		t.Errorf("a gate on a metric without a bar: status %d: %s%s", status, out, errs)
 	}

@@ -138,6 +138,12 @@ func MatchMarkdown(w io.Writer, m *rung.Matchup) error {
 	k.line("## Methods")
 	k.line("")
 	k.list(m.Methods)
+	if len(m.Notes) > 0 {
+		k.line("")
+		k.line("## Notes")
+		k.line("")
+		k.list(m.Notes)
+	}
 	if _, err := io.WriteString(w, k.b.String()); err != nil {
 		return unwritten(err)
 	}

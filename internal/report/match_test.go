@@ -116,6 +116,7 @@ func TestLargeComparisonOpensAtOnce(t *testing.T) {
 // No figure stands without its n, interval, level and method: every row of figures in a printed comparison has them all.
 func TestComparisonHasNoBareFigure(t *testing.T) {
 	d := matched(3, 100)
+	d.Doc.Notes = []string{"The metric accuracy is the judgement of nobody in particular."}
 	var text, md, page bytes.Buffer
 	if err := report.Match(&text, d.Doc, 200, false); err != nil {
 		t.Fatal(err)
@@ -147,6 +148,11 @@ func TestComparisonHasNoBareFigure(t *testing.T) {
 	for _, row := range strings.Split(page.String(), "\n") {
 		if strings.Contains(row, "<tr><th scope=\"row\"") && !whole(row) {
 			t.Errorf("a bare figure: %q", row)
+		}
+	}
+	for form, out := range map[string]string{"text": text.String(), "Markdown": md.String(), "page": page.String()} {
+		if !strings.Contains(out, "the judgement of nobody in particular") {
+			t.Errorf("%s does not say what the judge is worth", form)
 		}
 	}
 	if strings.Contains(page.String(), "<b>") {
