@@ -28,6 +28,7 @@ type Scored struct {
 	Run       string      // of a climb or an evaluation
 	Rung      rung.Rung
 	Decided   bool // by its climb
+	Stopped   bool // before all examples were asked
 	At        time.Time
 }
 
@@ -46,7 +47,7 @@ func AllScored(ctx context.Context, st store.Store, task string) ([]Scored, erro
 		for _, o := range doc.Rungs {
 			if o.Status == rung.Scored {
 				out = append(out, Scored{Name: fmt.Sprintf("%s of run %s", o.Rung, doc.Run), Candidate: o.Candidate, Scores: doc.Heldout.Digest,
-					Examples: doc.Heldout.Digest, Suite: "heldout", Split: rung.HeldoutIs, Run: doc.Run, Rung: o.Rung, Decided: o.Candidate == doc.Decision.Candidate, At: r.Started})
+					Examples: doc.Heldout.Digest, Suite: "heldout", Split: rung.HeldoutIs, Run: doc.Run, Rung: o.Rung, Decided: o.Candidate == doc.Decision.Candidate, Stopped: o.Stopped != nil, At: r.Started})
 			}
 		}
 	}
@@ -60,7 +61,7 @@ func AllScored(ctx context.Context, st store.Store, task string) ([]Scored, erro
 			continue
 		}
 		out = append(out, Scored{Name: doc.Subject.Name + " on " + doc.Suite.Name, Subject: doc.Subject.Name, Candidate: doc.Subject.Digest, Scores: doc.Scores,
-			Examples: doc.Suite.Digest, Suite: doc.Suite.Name, Split: doc.Suite.Split, Run: doc.ID, Rung: doc.Subject.Rung, Decided: true, At: e.Started})
+			Examples: doc.Suite.Digest, Suite: doc.Suite.Name, Split: doc.Suite.Split, Run: doc.ID, Rung: doc.Subject.Rung, Decided: true, Stopped: doc.Stopped != nil, At: e.Started})
 	}
 	slices.SortStableFunc(out, func(a, b Scored) int { return b.At.Compare(a.At) })
 	return out, nil

@@ -49,6 +49,23 @@ func TestModesAreOfTheTasksOwnExamples(t *testing.T) {
 	}
 }
 
+// The intervals of modes show are for a fixed number of examples; where the evaluation stopped early, that is said.
+func TestModesOfAnEarlyStopSaySo(t *testing.T) {
+	serve(t, counts("a"))
+	task := evalTask(t, 80, "{metric: accuracy, at_least: 0.3}")
+	e := evalJSON(t, task, "build:prompt")
+	if e.Stopped == nil || e.Scorecard.Successes == e.Scorecard.N {
+		t.Fatalf("no early stop with mistakes: %+v", e.Stopped)
+	}
+	if text := mustRun(t, "modes", "show", task); !strings.Contains(text, "stopped early") || !strings.Contains(text, "Intervals: Wilson") {
+		t.Errorf("said\n%s", text)
+	}
+	evalJSON(t, task, "build:prompt", "--full")
+	if text := mustRun(t, "modes", "show", task); strings.Contains(text, "stopped early") {
+		t.Errorf("said\n%s", text)
+	}
+}
+
 // An example that was answered three times wrongly is three answers and one example, in words too.
 func TestMistakesOfSeveralAnswersNameAnExampleOnce(t *testing.T) {
 	serve(t, func(modeltest.Call) modeltest.Reply { return modeltest.Reply{Text: "neither", In: 20, Out: 1} })

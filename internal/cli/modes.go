@@ -163,6 +163,7 @@ type modesDocument struct {
 	LookedAt  int              `json:"looked_at"` // mistakes that a person has said something about
 	Modes     []rung.ModeCount `json:"modes"`
 	Labels    []rung.ModeLabel `json:"labels"`
+	Stopped   bool             `json:"stopped,omitempty"` // early: the intervals do not allow for it
 }
 
 func newModesShowCommand(s *settings) *cobra.Command {
@@ -196,7 +197,7 @@ func runModesShow(ctx context.Context, s *settings, o *boardOptions) (err error)
 
 func (s *settings) printBoard(b *app.Board) error {
 	doc := modesDocument{Task: b.Task, Subject: b.Name, Candidate: b.Candidate, Suite: b.Suite, N: b.N, Mistakes: len(b.Mistakes),
-		LookedAt: modes.LookedAt(b.Mistakes, b.Labels), Modes: b.Counts(), Labels: b.Labels}
+		LookedAt: modes.LookedAt(b.Mistakes, b.Labels), Modes: b.Counts(), Labels: b.Labels, Stopped: b.Stopped}
 	if s.json {
 		return s.printJSON(doc)
 	}
@@ -217,6 +218,10 @@ func boardText(d *modesDocument) string {
 		rows = append(rows, []string{c.Mode, string(c.Status), fmt.Sprint(c.Count), report.Share(c.Share), strings.Join(c.Examples, " ")})
 	}
 	t.WriteString(strings.Join(report.Columns(rows), "\n") + "\n")
+	fmt.Fprintf(&t, "\nIntervals: %s.\n", d.Modes[0].Share.Method)
+	if d.Stopped {
+		t.WriteString("It stopped early, and these intervals do not allow for that: count with rung eval --full before you report them.\n")
+	}
 	if d.LookedAt < d.Mistakes {
 		fmt.Fprintf(&t, "\nWhat is confirmed is a lower bound: nobody has seen %s. rung modes confirm shows them one by one.\n", many(d.Mistakes-d.LookedAt, "mistake"))
 	}
