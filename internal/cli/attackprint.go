@@ -101,9 +101,14 @@ func rate(i rung.Interval) string { return fmt.Sprintf("%.2f [%.2f–%.2f]", i.V
 
 // methodOf is how the intervals of the kinds were made.
 func methodOf(kinds []attack.Figures) string {
+	return eachOf(kinds, func(f *attack.Figures) string { return f.Success.Method })
+}
+
+// eachOf are the different methods of the kinds: a kind with few attacks, or with one attack per input, has others than the rest.
+func eachOf(kinds []attack.Figures, of func(*attack.Figures) string) string {
 	var methods []string
 	for i := range kinds {
-		if m := kinds[i].Success.Method; !slices.Contains(methods, m) {
+		if m := of(&kinds[i]); !slices.Contains(methods, m) {
 			methods = append(methods, m)
 		}
 	}
@@ -115,8 +120,8 @@ func writePaired(b *strings.Builder, doc *app.AttackReport) {
 		return
 	}
 	p := doc.All.Pair
-	fmt.Fprintf(b, "  difference: %s less the other, attack by attack (%s; all: %s).\n", report.Line(doc.Subject.Name, 120), doc.Kinds[0].Pair.Difference.Method, p.Difference.Method)
-	fmt.Fprintf(b, "  p: %s within a kind, adjusted over the kinds (Holm); %s for all.\n", doc.Kinds[0].Pair.Test, p.Test)
+	fmt.Fprintf(b, "  difference: %s less the other, attack by attack (%s; all: %s).\n", report.Line(doc.Subject.Name, 120), eachOf(doc.Kinds, func(f *attack.Figures) string { return f.Pair.Difference.Method }), p.Difference.Method)
+	fmt.Fprintf(b, "  p: %s within a kind, adjusted over the kinds (Holm); %s for all.\n", eachOf(doc.Kinds, func(f *attack.Figures) string { return f.Pair.Test }), p.Test)
 	fmt.Fprintf(b, "  %d attacks succeed on this subject only, %d on the other only.\n", p.Fell, p.Held)
 }
 
