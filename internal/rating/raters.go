@@ -182,7 +182,7 @@ func (b *builder) withOthers(out *Rater, rs []rung.Rating) {
 	if len(values) < 2 {
 		return
 	}
-	all := meanOf(values, b.o.Level)
+	all := b.withOthersMean(values)
 	out.Others = &all
 	half := len(values) / 2
 	if half < enoughForDrift {
@@ -216,6 +216,17 @@ func (b *builder) against(r *rung.Rating) (float64, bool) {
 		}
 	}
 	return sum / float64(max(n, 1)), n > 0
+}
+
+// withOthersMean is a share of agreement for preferences, which lies between 0 and 1 and is not sure because all agreed so far,
+// and a distance in points for a rubric.
+func (b *builder) withOthersMean(values []float64) rung.Interval {
+	if b.q.Kind == rung.Pairwise {
+		o := b.options(0, 1)
+		o.PassFail = true
+		return rung.Interval(stats.Mean(values, nil, o).Interval)
+	}
+	return meanOf(values, b.o.Level)
 }
 
 func meanOf(values []float64, level float64) rung.Interval {
