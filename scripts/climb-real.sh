@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Climbs tasks made of public data with the local model, and holds what must be true of any machine: slots get
-# better rung by rung, a closed book knows nothing, retrieval helps, and training to read the passages helps far more. Then it ships
-# the adapter and answers with it.
+# better rung by rung, a closed book knows nothing, retrieval helps, and training to read the passages helps far more. Then it sets
+# two rungs side by side, gates one against itself, ships the adapter and answers with it.
 set -euo pipefail
 shared=$(cd "${1:?usage: climb-real.sh SHARED}" && pwd)
 cd "$(dirname "$0")/.."
@@ -12,6 +12,9 @@ bin/rung climb "$work/snips/task.yaml" --all --full --json >"$work/snips.json"
 bin/rung climb "$work/squad/task.yaml" --rungs prompt,rag,rag+lora --all --full --json >"$work/squad.json"
 bin/rung show latest --store "$work/snips/.rung"
 bin/rung show latest --store "$work/squad/.rung"
+bin/rung compare "$work/snips/task.yaml" latest:fewshot latest:lora
+bin/rung gate "$work/snips/task.yaml" latest:lora --baseline "$work/baseline.json" --write
+bin/rung gate "$work/snips/task.yaml" latest:lora --baseline "$work/baseline.json" --margin 0.05 # itself: nothing has fallen
 scripts/ship.sh "$work/snips" "play some jazz by Miles Davis"
 python3 - "$work" <<'PY'
 import json, sys
