@@ -124,8 +124,13 @@ func (p *Project) drift(ctx context.Context, then, now *Evaluated, sub *Subject,
 		return nil, err
 	}
 	both := stats.Holm([]float64{pBar, d.PChanged})
-	for i := range d.Quality {
-		d.Quality[i].Significant = d.Quality[i].P < p.Task.Alpha
+	others := d.Quality[1:]
+	ps := make([]float64, len(others))
+	for i := range others {
+		ps[i] = others[i].P
+	}
+	for i, adjusted := range stats.Holm(ps) {
+		others[i].PHolm, others[i].Significant = adjusted, adjusted < p.Task.Alpha
 	}
 	d.Quality[0].PHolm, d.Quality[0].Significant = both[0], both[0] < p.Task.Alpha
 	d.PChangedHolm = both[1]

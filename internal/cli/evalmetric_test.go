@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/model/modeltest"
 )
 
 // A metric that the bar does not name has nothing to reach unless the user says what: it is measured on every example, and neither
@@ -107,5 +109,34 @@ func TestAGateComparesOnlyWhatTheBaselineHolds(t *testing.T) {
 	twice := rewrite("twice.json", func(c *rung.Baseline) { c.Examples = append(c.Examples, c.Examples...) })
 	if status, out, errs = rungOut(t, "gate", task, "build:prompt", "--baseline", twice); status != 2 || !strings.Contains(errs, "twice") {
 		t.Errorf("a baseline that holds its examples twice: status %d: %s%s", status, out, errs)
+	}
+}
+
+// Metrics beside the deciding one are several chances to see a drift that is none: their p-values are adjusted among themselves.
+func TestDriftOfOtherMetricsIsAdjusted(t *testing.T) {
+	var wrong atomic.Value
+	wrong.Store("")
+	serve(t, func(c modeltest.Call) modeltest.Reply { return counts(wrong.Load().(string))(c) })
+	task := evalTask(t, 60, "{metric: accuracy, at_least: 0.6}")
+	text, err := os.ReadFile(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Dir(task), "task.yaml", string(text)+"metrics:\n  - name: same\n    cel: output == expected\n  - name: evens\n    cel: output == \"even\"\n")
+	first := evalJSON(t, task, "build:prompt", "--full")
+	wrong.Store("abc")
+	d := evalJSON(t, task, "--again", first.ID).Drift
+	least := 1.
+	for _, c := range d.Quality[1:] {
+		least = min(least, c.P)
+	}
+	others := len(d.Quality) - 1
+	for _, c := range d.Quality[1:] {
+		if c.P == least && c.P*float64(others) < 1 && c.PHolm <= c.P {
+			t.Errorf("%s of %d others: p %g, after Holm %g", c.Metric, others, c.P, c.PHolm)
+		}
+	}
+	if others < 3 || least*float64(others) >= 1 {
+		t.Fatalf("the test shows nothing: %d others, least p %g", others, least)
 	}
 }

@@ -200,12 +200,12 @@ func (p *printer) driftLines(d *rung.Drift) {
 	s := &sheet{titles: []string{"now − then", "difference", "interval", "level", "n", "p", "method and test"}, numbers: []bool{false, true, false, true, true}}
 	for i, c := range d.Quality {
 		note := c.Difference.Method + "; " + c.Test
-		pv := f.pvalue(c.P)
 		if i == 0 {
 			note += "; p adjusted with that of changed answers (Holm)"
-			pv = f.pvalue(c.PHolm)
+		} else {
+			note += "; p adjusted with those of the other metrics (Holm)"
 		}
-		s.add(c.Metric, f.signed(c.Difference.Value), f.signed(c.Difference.Low)+", "+f.signed(c.Difference.High), percent(c.Difference.Level), count(c.Difference.N), pv, p.key(note))
+		s.add(c.Metric, f.signed(c.Difference.Value), f.signed(c.Difference.Low)+", "+f.signed(c.Difference.High), percent(c.Difference.Level), count(c.Difference.N), f.pvalue(c.PHolm), p.key(note))
 	}
 	p.sheet(s)
 	share := func(what string, iv *rung.Interval) {
