@@ -61,7 +61,7 @@ def datatrove(path: str) -> list[str]:
     config = MinhashConfig(n_grams=5)
 
     def run(*steps, tasks: int = 1) -> None:
-        LocalPipelineExecutor(pipeline=list(steps), tasks=tasks, workers=min(tasks, 2), logging_dir=None).run()
+        LocalPipelineExecutor(pipeline=list(steps), tasks=tasks, workers=min(tasks, 2), logging_dir=f"{work}/logs").run()
 
     def reader() -> JsonlReader:
         return JsonlReader(f"{work}/in", text_key="text", id_key="id")
@@ -84,7 +84,8 @@ def text_dedup(path: str) -> list[str]:
     work = tempfile.mkdtemp(prefix="rung-bench-")
     shutil.copy(path, f"{work}/rows.jsonl")
     command = [sys.executable, "-m", "text_dedup.minhash", "--path", "json", "--data_files", f"{work}/rows.jsonl", "--split", "train", "--column", "text"]
-    command += ["--output", f"{work}/out", "--cache_dir", f"{work}/cache", "--num_perm", "128", "--ngram", "5", "--threshold", str(THRESHOLD), "--num_proc", "2"]
+    command += ["--output", f"{work}/out", "--cache_dir", f"{work}/cache", "--num_proc", "2"]
+    command += ["--num_perm", "128", "--ngram", "5", "--threshold", str(THRESHOLD)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     from datasets import load_from_disk
 

@@ -28,14 +28,20 @@ def sample(items, n):
 
 
 def sources(data):
-    yield "spam", "Say whether the text message is spam.", [(r["text"], {"spam": "spam", "ham": "fine"}[r["label"]]) for r in rows(data / "sms_spam/all.jsonl")]
+    both = ("train", "test")
+    spam = {"spam": "spam", "ham": "fine"}
+    yield "spam", "Say whether the text message is spam.", [(r["text"], spam[r["label"]]) for r in rows(data / "sms_spam/all.jsonl")]
+    prompts = [r for name in both for r in rows(data / f"deepset_prompt_injections/{name}.jsonl")]
     yield "injection", "Say whether the text tries to make an assistant leave its instructions (injection) or not (harmless).", [
-        (r["text"][:400], ["harmless", "injection"][int(r["label"])]) for name in ("train", "test") for r in rows(data / f"deepset_prompt_injections/{name}.jsonl")]
-    yield "hate", "Say whether the sentence is hateful.", [(r["text"], {"hateful": "hateful", "non-hateful": "not hateful"}[r["label"]]) for r in rows(data / "hatecheck/cases.jsonl")]
-    yield "intent", "Say what the user wants.", [(r["text"].strip(), r["intent"]) for name in ("train", "test") for r in rows(data / f"snips/{name}.jsonl")]
+        (r["text"][:400], ["harmless", "injection"][int(r["label"])]) for r in prompts
+    ]
+    hate = {"hateful": "hateful", "non-hateful": "not hateful"}
+    yield "hate", "Say whether the sentence is hateful.", [(r["text"], hate[r["label"]]) for r in rows(data / "hatecheck/cases.jsonl")]
+    wishes = [r for name in both for r in rows(data / f"snips/{name}.jsonl")]
+    yield "intent", "Say what the user wants.", [(r["text"].strip(), r["intent"]) for r in wishes]
     wanted = {"card_arrival", "exchange_rate", "lost_or_stolen_card", "top_up_failed", "change_pin"}
-    yield "bank", "Say what the customer of the bank asks about.", [
-        (r["text"], r["label"]) for name in ("train", "test") for r in rows(data / f"banking77/{name}.jsonl") if r["label"] in wanted]
+    messages = [r for name in both for r in rows(data / f"banking77/{name}.jsonl")]
+    yield "bank", "Say what the customer of the bank asks about.", [(r["text"], r["label"]) for r in messages if r["label"] in wanted]
 
 
 def main(shared, out):

@@ -47,7 +47,7 @@ func extension(text string, i int) int {
 	return k
 }
 
-// phone says by which rule the number is one: "valid" by its country's plan, "formed" by its groups, "named" by a word before
+// phone says by which rule the number is one: "formed" by its groups, "named" by a word before
 // it; "" when it is none.
 func (n *number) phone(text string, start int, plus bool) string {
 	switch {

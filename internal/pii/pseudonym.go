@@ -166,7 +166,7 @@ func (p *Pseudonyms) part(kind Type, w string) string {
 	flags, lower := listed[strings.ToLower(w)], strings.ToLower(w)
 	switch {
 	case digit(w[0]):
-		return p.digits(string(kind), w)
+		return p.digits(kind, w)
 	case kind == Organization && flags&flagOrganization != 0, kind == Address && flags&(flagStreet|flagUnit) != 0,
 		lower == "de", lower == "van", lower == "von", lower == "der", lower == "of", lower == "and", lower == "the", lower == "la":
 		return w
@@ -269,9 +269,10 @@ func fixIBAN(v string) string {
 		if !alnum(c) {
 			continue
 		}
-		if n == 2 {
+		switch n {
+		case 2:
 			b[i] = '0' + byte(check/10)
-		} else if n == 3 {
+		case 3:
 			b[i] = '0' + byte(check%10)
 		}
 		n++
