@@ -211,6 +211,9 @@ func Map[T any](ctx context.Context, s *Set, workers int, work func(*Block) (T, 
 			if err := take(r.value); err != nil {
 				return err
 			}
+			if ctx.Err() != nil { // also when all was read before it was ended
+				return ctx.Err()
+			}
 		}
 		return nil
 	})
