@@ -32,7 +32,7 @@ var rooms = map[string][]string{
 	"internal/rows":            {"rung"},
 	"internal/dedupe":          {"rung", "internal/rows"},
 	"internal/contam":          {"rung", "internal/dedupe", "internal/rows"},
-	"internal/data":            {"rung", "internal/form"},
+	"internal/data":            {"rung", "internal/form", "internal/rows"},
 	"internal/grade":           {"rung", "internal/form", "internal/guard", "internal/guard/linear", "internal/stats", "internal/stats/dist"},
 	"internal/retrieve":        {"rung", "internal/extract", "internal/model"},
 	"internal/model/openai":    {"rung", "internal/model"},

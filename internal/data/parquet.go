@@ -2,7 +2,6 @@ package data
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/rung-dev/rung/internal/rows"
 )
 
 // parquet reads a table with the same columns as a CSV file; nested columns are JSON values.
@@ -28,7 +29,7 @@ func (im *importer) parquet(ctx context.Context, f *os.File) (err error) {
 		im.faultAt(im.name, "the file cannot be read: "+err.Error(), "check the disk")
 		return nil
 	}
-	if err := checkFooter(f, info.Size()); err != nil {
+	if err := rows.CheckFooter(f, info.Size()); err != nil {
 		im.faultAt(im.name, "not a Parquet file: "+err.Error(), "write it again, or use JSONL")
 		return nil
 	}
@@ -43,10 +44,10 @@ func (im *importer) parquet(ctx context.Context, f *os.File) (err error) {
 	}
 	reader := parquet.NewGenericReader[any](file, file.Schema())
 	defer reader.Close()
-	rows := make([]any, 64)
+	batch := make([]any, 64)
 	for {
-		n, err := reader.Read(rows)
-		for _, row := range rows[:n] {
+		n, err := reader.Read(batch)
+		for _, row := range batch[:n] {
 			im.line++
 			im.parquetRow(columns, row)
 		}
@@ -60,31 +61,9 @@ func (im *importer) parquet(ctx context.Context, f *os.File) (err error) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		clear(rows)
+		clear(batch)
 	}
 }
-
-// checkFooter holds the length of the footer, which a file states about itself and the library believes, to the file's own.
-func checkFooter(f io.ReaderAt, size int64) error {
-	const tail = 8 // the length, four bytes little-endian, and the magic
-	if size < tail+4 {
-		return errors.New("it is too short")
-	}
-	var end [tail]byte
-	if _, err := f.ReadAt(end[:], size-tail); err != nil {
-		return err
-	}
-	if magic := string(end[4:]); magic != "PAR1" {
-		return fmt.Errorf("it ends with %q, not with PAR1", magic)
-	}
-	if n := int64(binary.LittleEndian.Uint32(end[:4])); n > size-tail-4 || n > maxFooter {
-		return fmt.Errorf("its footer claims a length of %d bytes", n)
-	}
-	return nil
-}
-
-// maxFooter bounds the description of a Parquet file: 64 MiB is that of some hundred thousand column chunks.
-const maxFooter = 64 << 20
 
 func parquetColumns(file *parquet.File) [][]byte {
 	var columns [][]byte
@@ -144,36 +123,10 @@ func (im *importer) parquetValue(column string, value any) ([]byte, bool) {
 		}
 		return im.cell(column, text)
 	}
-	raw, err := json.Marshal(plain(reflect.ValueOf(value)))
+	raw, err := json.Marshal(rows.Plain(reflect.ValueOf(value)))
 	if err != nil {
 		im.fault(fmt.Sprintf("the value of %s has no JSON: %v", column, err), "correct it")
 		return nil, false
 	}
 	return raw, true
-}
-
-// plain turns the byte strings inside lists and records into text, which JSON would write in base 64.
-func plain(v reflect.Value) any {
-	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) {
-		v = v.Elem()
-	}
-	switch {
-	case !v.IsValid():
-		return nil
-	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8:
-		return string(v.Bytes())
-	case v.Kind() == reflect.Slice:
-		out := make([]any, v.Len())
-		for i := range out {
-			out[i] = plain(v.Index(i))
-		}
-		return out
-	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
-		out := make(map[string]any, v.Len())
-		for it := v.MapRange(); it.Next(); {
-			out[it.Key().String()] = plain(it.Value())
-		}
-		return out
-	}
-	return v.Interface()
 }

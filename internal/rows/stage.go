@@ -221,7 +221,7 @@ func parquetLines(ctx context.Context, in *os.File, out *bufio.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	if err := checkFooter(in, info.Size()); err != nil {
+	if err := CheckFooter(in, info.Size()); err != nil {
 		return fmt.Errorf("not a Parquet file: %w", err)
 	}
 	file, err := parquet.OpenFile(in, info.Size(), parquet.SkipBloomFilters(true))
@@ -234,7 +234,7 @@ func parquetLines(ctx context.Context, in *os.File, out *bufio.Writer) (err erro
 	for ctx.Err() == nil {
 		n, err := reader.Read(batch)
 		for _, row := range batch[:n] {
-			line, jerr := json.Marshal(plain(reflect.ValueOf(row)))
+			line, jerr := json.Marshal(Plain(reflect.ValueOf(row)))
 			if jerr != nil {
 				return fmt.Errorf("a row has no JSON: %w", jerr)
 			}
@@ -253,10 +253,11 @@ func parquetLines(ctx context.Context, in *os.File, out *bufio.Writer) (err erro
 	return ctx.Err()
 }
 
-// maxFooter bounds the description of a Parquet file, which states its own length and is believed by the library.
+// maxFooter bounds the description of a Parquet file: 64 MiB is that of some hundred thousand column chunks.
 const maxFooter = 64 << 20
 
-func checkFooter(f io.ReaderAt, size int64) error {
+// CheckFooter holds the length of a Parquet file's footer, which the file states about itself and the library believes, to the file's own.
+func CheckFooter(f io.ReaderAt, size int64) error {
 	const tail = 8 // the length, four bytes little-endian, and the magic
 	if size < tail+4 {
 		return errors.New("it is too short")
@@ -274,8 +275,9 @@ func checkFooter(f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// plain turns byte strings into text, which JSON would write in base 64.
-func plain(v reflect.Value) any {
+// Plain is the value of a Parquet column with byte strings, also those inside lists and records, turned into text, which JSON would write
+// in base 64.
+func Plain(v reflect.Value) any {
 	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) {
 		v = v.Elem()
 	}
@@ -287,13 +289,13 @@ func plain(v reflect.Value) any {
 	case v.Kind() == reflect.Slice:
 		out := make([]any, v.Len())
 		for i := range out {
-			out[i] = plain(v.Index(i))
+			out[i] = Plain(v.Index(i))
 		}
 		return out
 	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
 		out := make(map[string]any, v.Len())
 		for it := v.MapRange(); it.Next(); {
-			out[it.Key().String()] = plain(it.Value())
+			out[it.Key().String()] = Plain(it.Value())
 		}
 		return out
 	}
