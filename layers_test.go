@@ -29,10 +29,11 @@ var rooms = map[string][]string{
 	"internal/ifeval":     {"rung"},
 	"internal/attack":     {"rung", "internal/form", "internal/guard", "internal/model", "internal/recipe", "internal/stats"},
 
+	"internal/unionfind":       {},
 	"internal/rows":            {"rung"},
-	"internal/dedupe":          {"rung", "internal/rows"},
+	"internal/dedupe":          {"rung", "internal/rows", "internal/unionfind"},
 	"internal/contam":          {"rung", "internal/dedupe", "internal/rows"},
-	"internal/data":            {"rung", "internal/form", "internal/rows"},
+	"internal/data":            {"rung", "internal/form", "internal/rows", "internal/unionfind"},
 	"internal/grade":           {"rung", "internal/form", "internal/guard", "internal/guard/linear", "internal/stats", "internal/stats/dist"},
 	"internal/retrieve":        {"rung", "internal/extract", "internal/model"},
 	"internal/model/openai":    {"rung", "internal/model"},

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // sum is half of a SHA-256: enough to tell five million rows apart.
@@ -69,7 +70,7 @@ const (
 
 // clusters are the sets of rows that may not be torn apart by the split.
 type clusters struct {
-	forest         forest // exact and near-duplicates, and groups
+	forest         unionfind.Forest // exact and near-duplicates, and groups
 	duplicates     Duplicates
 	contradictions []Contradiction
 	contradicting  int
@@ -98,8 +99,8 @@ func cluster(ctx context.Context, task *rung.Task, examples []rung.Example) (*cl
 }
 
 // exact joins rows with the same input apart from case and white space, and gives the first row of each such set.
-func (c *clusters) exact(task *rung.Task, v view, examples []rung.Example) (forest, []int32) {
-	f := newForest(len(examples))
+func (c *clusters) exact(task *rung.Task, v view, examples []rung.Example) (unionfind.Forest, []int32) {
+	f := unionfind.New(len(examples))
 	first := make(map[sum]int32, len(examples))
 	var representatives []int32
 	var values [][]byte
@@ -117,7 +118,7 @@ func (c *clusters) exact(task *rung.Task, v view, examples []rung.Example) (fore
 		}
 		key := sumOf(text)
 		if j, ok := first[key]; ok {
-			f.join(j, int32(i))
+			f.Join(j, int32(i))
 			c.contradict(&examples[j], &examples[i])
 			continue
 		}
@@ -142,25 +143,25 @@ func (c *clusters) contradict(a, b *rung.Example) {
 }
 
 // dissolve takes template families apart again, down to exact copies.
-func (c *clusters) dissolve(exact forest, examples []rung.Example) {
+func (c *clusters) dissolve(exact unionfind.Forest, examples []rung.Example) {
 	sizes := make([]int32, len(examples)) // of near-duplicate clusters, counted in different inputs
 	for i := range c.forest {
-		if exact.root(int32(i)) == int32(i) {
-			sizes[c.forest.root(int32(i))]++
+		if exact.Root(int32(i)) == int32(i) {
+			sizes[c.forest.Root(int32(i))]++
 		}
 	}
 	family := func(root int32) bool {
 		return int(sizes[root])*familyShare > len(examples) && sizes[root] >= familySize
 	}
 	sample, rows := int32(-1), 0
-	next := newForest(len(examples))
+	next := unionfind.New(len(examples))
 	for i := range next {
-		root := c.forest.root(int32(i))
+		root := c.forest.Root(int32(i))
 		if !family(root) {
-			next.join(int32(i), root)
+			next.Join(int32(i), root)
 			continue
 		}
-		next.join(int32(i), exact.root(int32(i)))
+		next.Join(int32(i), exact.Root(int32(i)))
 		if rows++; sample < 0 {
 			sample = int32(i)
 		}
@@ -176,24 +177,24 @@ func (c *clusters) dissolve(exact forest, examples []rung.Example) {
 }
 
 // count fills in duplicates.
-func (c *clusters) count(exact forest, examples []rung.Example) {
+func (c *clusters) count(exact unionfind.Forest, examples []rung.Example) {
 	members := map[int32][]int32{}
 	for i := range c.forest {
 		switch i := int32(i); {
-		case exact.root(i) != i:
+		case exact.Root(i) != i:
 			c.duplicates.Exact++
-		case c.forest.root(i) != i:
+		case c.forest.Root(i) != i:
 			c.duplicates.Near++
 		default:
 			continue
 		}
-		root := c.forest.root(int32(i))
+		root := c.forest.Root(int32(i))
 		members[root] = append(members[root], int32(i))
 	}
 	for root, rest := range members {
 		set := Set{Size: len(rest) + 1, Rows: []Row{rowOf(&examples[root])}}
 		for _, i := range rest {
-			set.Near = set.Near || exact.root(i) != exact.root(root)
+			set.Near = set.Near || exact.Root(i) != exact.Root(root)
 			if len(set.Rows) < maxSetRows {
 				set.Rows = append(set.Rows, rowOf(&examples[i]))
 			}
@@ -215,7 +216,7 @@ func (c *clusters) groups(examples []rung.Example) {
 			continue
 		}
 		if j, ok := first[g]; ok {
-			c.forest.join(j, int32(i))
+			c.forest.Join(j, int32(i))
 			continue
 		}
 		first[g] = int32(i)

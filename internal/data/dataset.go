@@ -10,6 +10,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/form"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // Dataset is the examples of a task, split and frozen.
@@ -72,7 +73,7 @@ func verb(n int, one, many string) string {
 
 // freeze puts the examples into their order (a fixed pseudo-random one, by content) and cuts them into the splits, without
 // copying: one slice holds train, dev and held-out, and each part ends at its capacity.
-func (d *Dataset) freeze(examples []rung.Example, f forest) {
+func (d *Dataset) freeze(examples []rung.Example, f unionfind.Forest) {
 	content := make([]sum, len(examples)) // of what an example says, its group included
 	for i := range examples {
 		content[i] = frozenSum(&examples[i])
@@ -131,7 +132,7 @@ func digests(examples []rung.Example, content []sum) (heldout, all rung.Digest) 
 
 // nameClusters gives copies of each other a common group where their file gives none, so that intervals count them as one
 // cluster: ten copies of a question are not ten questions.
-func nameClusters(examples []rung.Example, f forest) {
+func nameClusters(examples []rung.Example, f unionfind.Forest) {
 	type set struct {
 		size  int
 		group string
@@ -139,7 +140,7 @@ func nameClusters(examples []rung.Example, f forest) {
 	}
 	sets := map[int32]*set{}
 	for i := range examples {
-		root := f.root(int32(i))
+		root := f.Root(int32(i))
 		if root == int32(i) && sets[root] == nil {
 			continue
 		}
@@ -159,7 +160,7 @@ func nameClusters(examples []rung.Example, f forest) {
 		}
 	}
 	for i := range examples {
-		s := sets[f.root(int32(i))]
+		s := sets[f.Root(int32(i))]
 		if s == nil || examples[i].Group != "" {
 			continue
 		}

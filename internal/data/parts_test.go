@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // TestTheIndexInPartsFindsTheSame: how much of the index is in memory at a time changes nothing of what is found.
@@ -33,9 +34,9 @@ func TestTheIndexInPartsFindsTheSame(t *testing.T) {
 		examples = append(examples, rung.Example{Input: json.RawMessage(fmt.Sprintf(`{"text":%q}`, strings.Join(text, " ")))})
 		rows = append(rows, int32(i))
 	}
-	find := func(limit int) (forest, bool) {
+	find := func(limit int) (unionfind.Forest, bool) {
 		f := &finder{examples: examples, view: view{texts: []int{0}}, rows: rows, limit: limit}
-		joined := newForest(len(examples))
+		joined := unionfind.New(len(examples))
 		if err := f.find(t.Context(), joined); err != nil {
 			t.Fatal(err)
 		}
@@ -64,8 +65,8 @@ func TestANumberAtTheEndIsTheSameNumber(t *testing.T) {
 		{Input: json.RawMessage(`{"text":"7he quick brown fox jumps over the lazy dog near the river bank today, and nobody saw it"}`)},
 		{Input: json.RawMessage(`{"text":"the quick brown fox jumps over the lazy dog near the river bank today, and nobody saw i7"}`)},
 	}, rows: []int32{0, 1}}
-	joined := newForest(2)
-	if err := f.find(t.Context(), joined); err != nil || joined.root(1) != 0 {
+	joined := unionfind.New(2)
+	if err := f.find(t.Context(), joined); err != nil || joined.Root(1) != 0 {
 		t.Errorf("not joined, %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // Near-duplicates are pairs whose compared texts have a Jaccard similarity of at least .85 over character 5-grams, the same
@@ -125,7 +126,7 @@ func grams(dst []uint64, text []byte, tag, thin uint64) []uint64 {
 }
 
 // find joins the rows that are near-duplicates in the forest.
-func (f *finder) find(ctx context.Context, joined forest) error {
+func (f *finder) find(ctx context.Context, joined unionfind.Forest) error {
 	f.thin = 1
 	var total int
 	for _, row := range f.rows {
@@ -158,7 +159,7 @@ func (f *finder) find(ctx context.Context, joined forest) error {
 const maxEntries = 1 << 20
 
 // runs compares the rows of each run of equal shingles.
-func (f *finder) runs(ctx context.Context, entries []uint64, joined forest) error {
+func (f *finder) runs(ctx context.Context, entries []uint64, joined unionfind.Forest) error {
 	for start := 0; start < len(entries); {
 		end := start + 1
 		for end < len(entries) && entries[end]>>32 == entries[start]>>32 {
@@ -242,22 +243,22 @@ func prefix(n int) int {
 func atLeast(n int) int { return (n*85 + 99) / 100 }
 
 // pairs compares the rows of one run of the index.
-func (f *finder) pairs(run []uint64, joined forest) {
+func (f *finder) pairs(run []uint64, joined unionfind.Forest) {
 	reach := len(run)
 	if len(run) > fullRun {
 		reach, f.cut = window, true
 	}
 	for j := 1; j < len(run); j++ {
 		b := uint32(run[j])
-		root := joined.root(f.rows[b])
+		root := joined.Root(f.rows[b])
 		for _, entry := range run[max(0, j-reach):j] {
 			a := uint32(entry)
-			if joined.root(f.rows[a]) == root || !f.plausible(a, b) {
+			if joined.Root(f.rows[a]) == root || !f.plausible(a, b) {
 				continue
 			}
 			if f.alike(f.rows[a], f.rows[b]) {
-				joined.join(f.rows[a], f.rows[b])
-				root = joined.root(f.rows[b])
+				joined.Join(f.rows[a], f.rows[b])
+				root = joined.Root(f.rows[b])
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // The split of an example follows from its content: the key of its cluster is hashed to a position between 0 and 1, and the
@@ -53,10 +54,10 @@ func assign(shares rung.Shares, examples []rung.Example, c *clusters) ([]rung.Sp
 }
 
 // gather makes a unit of each cluster, in the order of their keys.
-func (s *splitter) gather(f forest) {
+func (s *splitter) gather(f unionfind.Forest) {
 	byRoot := map[int32]*unit{}
 	for i := range s.examples {
-		root := f.root(int32(i))
+		root := f.Root(int32(i))
 		u := byRoot[root]
 		if u == nil {
 			u = &unit{}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // sum is half of a SHA-256 of what is compared.
@@ -31,7 +32,7 @@ type documents struct {
 func (d *documents) n() int                     { return len(d.places) }
 func (d *documents) place(doc int32) rows.Place { return d.places[doc] }
 func (d *documents) files(doc int32) uint16     { return d.places[doc].File }
-func (d *documents) copies() forest             { return append(forest(nil), d.first...) }
+func (d *documents) copies() unionfind.Forest   { return append(unionfind.Forest(nil), d.first...) }
 func (d *documents) hasText(doc int32) bool     { return d.sums[doc] != sum{} }
 
 // looked is what is found out about the rows of a block, side by side with others.
@@ -194,26 +195,5 @@ func (x *sumIndex) grow() {
 		if v != 0 {
 			x.slots[x.slot(&x.docs.sums[v-1])] = v
 		}
-	}
-}
-
-// forest is union-find over documents; the smallest number of a set is its root.
-type forest []int32
-
-func (f forest) root(i int32) int32 {
-	for f[i] != i {
-		f[i] = f[f[i]]
-		i = f[i]
-	}
-	return i
-}
-
-func (f forest) join(a, b int32) {
-	a, b = f.root(a), f.root(b)
-	switch {
-	case a < b:
-		f[b] = a
-	case b < a:
-		f[a] = b
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 const (
@@ -22,7 +24,7 @@ const (
 type pair struct{ a, b uint32 }
 
 // nearPairs joins the documents whose texts are near-copies. It reports whether some pairs were not looked at.
-func nearPairs(ctx context.Context, d *documents, joined forest, o *Options) (cut bool, err error) {
+func nearPairs(ctx context.Context, d *documents, joined unionfind.Forest, o *Options) (cut bool, err error) {
 	j := &joiner{docs: d, joined: joined, o: o, floor: agreeFloor(o.Near), vain: make([]uint8, len(d.unique)), refused: map[uint64]struct{}{}}
 	for range o.Workers {
 		c := newComparer(d.set, d, o)
@@ -93,7 +95,7 @@ func sortedBand(s *sketches, band int) []uint64 {
 // joiner compares candidate pairs and joins what is alike.
 type joiner struct {
 	docs      *documents
-	joined    forest
+	joined    unionfind.Forest
 	o         *Options
 	comparers []*comparer
 	floor     int
@@ -155,7 +157,7 @@ func (j *joiner) offer(p pair) {
 	if j.docs.sketches.at(p.a).agree(j.docs.sketches.at(p.b)) < j.floor {
 		return
 	}
-	if j.joined.root(j.docs.unique[p.a]) == j.joined.root(j.docs.unique[p.b]) {
+	if j.joined.Root(j.docs.unique[p.a]) == j.joined.Root(j.docs.unique[p.b]) {
 		return
 	}
 	if j.vain[p.a] >= tired || j.vain[p.b] >= tired {
@@ -170,7 +172,7 @@ func (j *joiner) offer(p pair) {
 // flush compares the pending pairs, side by side, and joins them in their order.
 func (j *joiner) flush(ctx context.Context) error {
 	pending := slices.DeleteFunc(j.pending, func(p pair) bool {
-		return j.joined.root(j.docs.unique[p.a]) == j.joined.root(j.docs.unique[p.b])
+		return j.joined.Root(j.docs.unique[p.a]) == j.joined.Root(j.docs.unique[p.b])
 	})
 	if len(pending) == 0 {
 		j.pending = j.pending[:0]
@@ -200,7 +202,7 @@ func (j *joiner) flush(ctx context.Context) error {
 	for i, p := range pending {
 		if alike[i] >= j.o.Near {
 			j.edges = append(j.edges, newEdge(j.docs.unique[p.a], j.docs.unique[p.b], alike[i]))
-			j.joined.join(j.docs.unique[p.a], j.docs.unique[p.b])
+			j.joined.Join(j.docs.unique[p.a], j.docs.unique[p.b])
 			continue
 		}
 		j.vain[p.a], j.vain[p.b] = min(j.vain[p.a]+1, tired), min(j.vain[p.b]+1, tired)

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // maxSemantic bounds the rows that are compared by meaning: every pair of them is.
@@ -44,10 +45,10 @@ func dot(a, b []float32) float64 {
 }
 
 // semanticPairs embeds the first document of every cluster so far and joins those of one meaning.
-func semanticPairs(ctx context.Context, d *documents, joined forest, o *Options) error {
+func semanticPairs(ctx context.Context, d *documents, joined unionfind.Forest, o *Options) error {
 	v := &vectors{at: map[int32]int{}}
 	for i := range joined {
-		if doc := int32(i); joined.root(doc) == doc && d.hasText(doc) {
+		if doc := int32(i); joined.Root(doc) == doc && d.hasText(doc) {
 			v.docs = append(v.docs, doc)
 		}
 	}
@@ -65,7 +66,7 @@ func semanticPairs(ctx context.Context, d *documents, joined forest, o *Options)
 		}
 		for j := range i {
 			if dot(v.all[j], v.all[i]) >= o.Semantic {
-				joined.join(v.docs[j], v.docs[i])
+				joined.Join(v.docs[j], v.docs[i])
 			}
 		}
 	}

@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // keptCompared bounds the kept rows of one cluster that a further row is compared with.
 const keptCompared = 256
 
 // settle chooses what stays in each cluster.
-func (r *Result) settle(ctx context.Context, joined forest, o *Options) error {
+func (r *Result) settle(ctx context.Context, joined unionfind.Forest, o *Options) error {
 	groups := clustersOf(joined)
 	type part struct {
 		removed []Removed
@@ -73,11 +74,11 @@ func (r *Result) finish() {
 }
 
 // clustersOf lists the sets of more than one document, each in order, without a map: documents that share a root are chained.
-func clustersOf(joined forest) [][]int32 {
+func clustersOf(joined unionfind.Forest) [][]int32 {
 	size := make([]int32, len(joined))
 	total := 0
 	for i := range joined {
-		root := joined.root(int32(i))
+		root := joined.Root(int32(i))
 		if size[root]++; size[root] == 2 {
 			total += 2
 		} else if size[root] > 2 {
@@ -88,7 +89,7 @@ func clustersOf(joined forest) [][]int32 {
 	var groups [][]int32
 	at := make([]int32, len(joined)) // of a root, its group + 1
 	for i := range joined {
-		root := joined.root(int32(i))
+		root := joined.Root(int32(i))
 		if size[root] < 2 {
 			continue
 		}
