@@ -1,0 +1,168 @@
+package rung
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// A dataset is a folder that was built from raw files by recorded steps and never changes. It holds
+//
+//	dataset.json                          Dataset, as below
+//	train.jsonl, dev.jsonl, heldout.jsonl DatasetRow, one a line, in a fixed order
+//	removed.jsonl                         RemovedRow: every row that a step took out
+//	origins.jsonl                         Origin: where each row came from and what was changed in it
+//	README.md, report.html                the card and the report, made from the above
+//
+// and nothing that depends on the clock, so that building it again gives the same bytes. A task names the folder under examples.
+
+// Dataset is what dataset.json says.
+type Dataset struct {
+	Name    string         `json:"name"`
+	Digest  Digest         `json:"digest"` // over the names and digests of the splits, the sources and the steps
+	Fields  []string       `json:"fields"` // of the input, in order
+	Sources []Source       `json:"sources"`
+	Terms   Terms          `json:"terms"` // what holds for all of it: the strictest of its sources
+	Steps   []DataStep     `json:"steps"`
+	Splits  []DatasetSplit `json:"splits"`
+	Rung    string         `json:"rung_version"` // of the program that built it; not part of the digest
+}
+
+// DatasetSplit is one file of a dataset.
+type DatasetSplit struct {
+	Split  Split  `json:"split"`
+	File   string `json:"file"`
+	Rows   int    `json:"rows"`
+	Digest Digest `json:"digest"` // of the file's bytes
+	// Generated are its rows that no person wrote. They are never in heldout unless the description of the dataset allows it by name.
+	Generated int `json:"generated,omitempty"`
+}
+
+// DatasetRow is one row between and after the steps: an example with what is known about it.
+type DatasetRow struct {
+	ID           string            `json:"id"` // kept through all steps; from the file, or the digest of what the row said when it came in
+	Input        json.RawMessage   `json:"input"`
+	Output       json.RawMessage   `json:"output,omitempty"` // missing: not labelled yet
+	Alternatives []json.RawMessage `json:"alternatives,omitempty"`
+	Segment      string            `json:"segment,omitempty"`
+	Group        string            `json:"group,omitempty"`
+	Split        Split             `json:"split,omitempty"`
+	Time         string            `json:"time,omitempty"`   // RFC 3339, when the row came about
+	Person       string            `json:"person,omitempty"` // whom it is about: a key of the source's own, for erasure
+	Source       string            `json:"source,omitempty"` // Source.Name
+	Modes        []string          `json:"failure_modes,omitempty"`
+	Counter      string            `json:"counter_of,omitempty"` // a counter-example: to which mistake (an example's id)
+	Generated    *Generated        `json:"generated,omitempty"`  // no person wrote it
+}
+
+// Generated says how a row was made that no person wrote.
+type Generated struct {
+	By     string   `json:"by"`             // a model's name or "template"
+	Prompt Digest   `json:"prompt"`         // of what it was asked
+	From   []string `json:"from,omitempty"` // ids of the real rows that it was made from
+	// Review is the batch that a person reviewed it in; empty: nobody has, and it must not be trained on.
+	Review string `json:"review,omitempty"`
+}
+
+// Origin is where a row came from.
+type Origin struct {
+	ID      string   `json:"id"`
+	Source  string   `json:"source"`
+	File    string   `json:"file"`
+	Line    int      `json:"line"` // 1-based; of files without lines the row's number
+	Raw     Digest   `json:"raw"`  // of the row as it stood there
+	Changes []string `json:"changes,omitempty"`
+}
+
+// RemovedRow is a row that a step took out, and why.
+type RemovedRow struct {
+	ID     string          `json:"id,omitempty"` // empty for what could not be read
+	Step   string          `json:"step"`         // DataStep.Name
+	Reason string          `json:"reason"`       // a word of that step, such as near or 13-gram
+	Detail string          `json:"detail,omitempty"`
+	Of     string          `json:"of,omitempty"` // the row that stays in its place, or the evaluation item that it holds
+	Score  float64         `json:"score,omitempty"`
+	File   string          `json:"file"`
+	Line   int             `json:"line"`
+	Row    json.RawMessage `json:"row,omitempty"` // as it was when it went; a JSON string when it was no JSON
+}
+
+// DataStep is one recorded step from digest to digest.
+type DataStep struct {
+	Name    string          `json:"name"` // import, check, pii, dedupe, decontaminate, generated, erase, split
+	Options json.RawMessage `json:"options"`
+	In      Digest          `json:"in"`  // of the rows that came in; of the raw files, for import
+	Out     Digest          `json:"out"` // of the rows that went on
+	Rows    int             `json:"rows"`
+	Kept    int             `json:"kept"`
+	Changed int             `json:"changed,omitempty"`
+	Removed int             `json:"removed,omitempty"`
+	Reasons []ReasonCount   `json:"reasons,omitempty"` // of removals and changes, most first
+	Notes   []string        `json:"notes,omitempty"`   // what a reader must know
+	Report  json.RawMessage `json:"report,omitempty"`  // the step's own figures
+}
+
+// ReasonCount says how often a reason held.
+type ReasonCount struct {
+	Reason  string `json:"reason"`
+	Rows    int    `json:"rows"`
+	Changed bool   `json:"changed,omitempty"` // the rows stayed, changed
+}
+
+// Source is where data came from and on what terms.
+type Source struct {
+	Name     string       `json:"name" yaml:"name"`
+	Files    []SourceFile `json:"files" yaml:"-"`
+	Obtained string       `json:"obtained,omitempty" yaml:"obtained"` // how, in a sentence
+	URL      string       `json:"url,omitempty" yaml:"url"`
+	Terms    `yaml:",inline"`
+	// Generated: a model or a template wrote it.
+	Generated bool `json:"generated,omitempty" yaml:"generated"`
+}
+
+// SourceFile is one raw file.
+type SourceFile struct {
+	File     string `json:"file"`
+	Digest   Digest `json:"digest"`
+	Bytes    int64  `json:"bytes"`
+	Rows     int    `json:"rows"`
+	Format   string `json:"format"`
+	Encoding string `json:"encoding,omitempty"` // when it was not UTF-8
+}
+
+// Terms are what may be done with data. What is derived from several sources has the strictest of each.
+type Terms struct {
+	Licence     []string    `json:"licence,omitempty" yaml:"licence"`         // SPDX expressions; several when sources are joined
+	Consent     string      `json:"consent,omitempty" yaml:"consent"`         // the basis: consent, contract, legal_obligation, vital_interests, public_task, legitimate_interests, not_personal
+	Retention   string      `json:"retention,omitempty" yaml:"retention"`     // a date, YYYY-MM-DD, after which it must be gone
+	Uses        []Use       `json:"uses,omitempty" yaml:"uses"`               // what is allowed; empty: nobody has said
+	Sensitivity Sensitivity `json:"sensitivity,omitempty" yaml:"sensitivity"` // of the most sensitive row
+	Contact     []string    `json:"contact,omitempty" yaml:"contact"`
+}
+
+// Use is something that is done with data.
+type Use string
+
+// The uses.
+const (
+	UseTrain    Use = "train"    // weights are trained on it
+	UsePrompt   Use = "prompt"   // shown to a model: demonstrations, passages
+	UseEvaluate Use = "evaluate" // answers are held against it
+	UsePublish  Use = "publish"  // leaves the house
+)
+
+// Allows reports whether a use is among those allowed. Where nobody has said, it is not known: neither allowed nor forbidden.
+func (t *Terms) Allows(u Use) (allowed, known bool) {
+	return slices.Contains(t.Uses, u), len(t.Uses) > 0
+}
+
+// Sensitivity says what would be lost if the data were seen.
+type Sensitivity string
+
+// The levels, from the least.
+const (
+	Public       Sensitivity = "public"
+	Internal     Sensitivity = "internal"
+	Confidential Sensitivity = "confidential"
+	Personal     Sensitivity = "personal"         // personal data (GDPR Art. 4)
+	Special      Sensitivity = "special_category" // GDPR Art. 9: health, belief, ...
+)
