@@ -2,6 +2,7 @@ package rung
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 )
 
@@ -9,6 +10,7 @@ import (
 //
 //	dataset.json                          Dataset, as below
 //	train.jsonl, dev.jsonl, heldout.jsonl DatasetRow, one a line, in a fixed order
+//	unlabelled.jsonl                      DatasetRow without an output: kept apart, in no split; only where there are any
 //	removed.jsonl                         RemovedRow: every row that a step took out
 //	origins.jsonl                         Origin: where each row came from and what was changed in it
 //	README.md, report.html                the card and the report, made from the above
@@ -24,6 +26,7 @@ type Dataset struct {
 	Terms   Terms          `json:"terms"` // what holds for all of it: the strictest of its sources
 	Steps   []DataStep     `json:"steps"`
 	Splits  []DatasetSplit `json:"splits"`
+	Files   []DatasetFile  `json:"files"`        // the others: removed.jsonl, origins.jsonl, unlabelled.jsonl; not part of the digest
 	Rung    string         `json:"rung_version"` // of the program that built it; not part of the digest
 }
 
@@ -35,6 +38,29 @@ type DatasetSplit struct {
 	Digest Digest `json:"digest"` // of the file's bytes
 	// Generated are its rows that no person wrote. They are never in heldout unless the description of the dataset allows it by name.
 	Generated int `json:"generated,omitempty"`
+}
+
+// DatasetFile is a file of a dataset that is no split.
+type DatasetFile struct {
+	File   string `json:"file"`
+	Rows   int    `json:"rows"`
+	Digest Digest `json:"digest"` // of the file's bytes
+}
+
+// Sum is the digest of a dataset: over the names and digests of its splits, its sources and its steps. It is what Digest must be.
+func (d *Dataset) Sum() (Digest, error) {
+	b, err := json.Marshal(struct {
+		Name    string
+		Fields  []string
+		Sources []Source
+		Terms   Terms
+		Steps   []DataStep
+		Splits  []DatasetSplit
+	}{d.Name, d.Fields, d.Sources, d.Terms, d.Steps, d.Splits})
+	if err != nil {
+		return "", fmt.Errorf("digest of the dataset %s: %w", d.Name, err)
+	}
+	return DigestBytes(append([]byte("rung dataset 1\n"), b...)), nil
 }
 
 // DatasetRow is one row between and after the steps: an example with what is known about it.
@@ -61,6 +87,15 @@ type Generated struct {
 	From   []string `json:"from,omitempty"` // ids of the real rows that it was made from
 	// Review is the batch that a person reviewed it in; empty: nobody has, and it must not be trained on.
 	Review string `json:"review,omitempty"`
+}
+
+// Trainable reports whether rows made like this may be trained on or shown as demonstrations, and if not, why. Nil is a row that a
+// person wrote.
+func (g *Generated) Trainable() (ok bool, why string) {
+	if g == nil || g.Review != "" {
+		return true, ""
+	}
+	return false, "it was generated (by " + g.By + ") and no person has reviewed its batch: rung data review"
 }
 
 // Origin is where a row came from.
