@@ -48,7 +48,10 @@ var keys = map[string][]string{
 // reader collects what is wrong while it reads, so that a person sees all of it at once.
 type reader struct {
 	src  *source
-	dir  string
+	file string              // absolute path
+	dir  string              // of the file
+	noun string              // what the file is called in messages
+	keys map[string][]string // that it may have
 	at   map[string]pos
 	errs rung.Errors
 }
@@ -74,13 +77,13 @@ func (r *reader) section(n *node, path, schemaPath string) section {
 	}
 	s.at = n.at
 	if n.kind != mappingKind {
-		r.fail(n.at, fmt.Sprintf("%s is %s", nameOf(path), n.kind), "write a mapping with the keys "+strings.Join(keys[schemaPath], ", "))
+		r.fail(n.at, fmt.Sprintf("%s is %s", r.nameOf(path), n.kind), "write a mapping with the keys "+strings.Join(r.keys[schemaPath], ", "))
 		return s
 	}
 	for _, p := range n.pairs {
 		r.at[join(path, p.key)] = p.value.at
-		if !slices.Contains(keys[schemaPath], p.key) {
-			s.slips[r.unknownKey(p, path, keys[schemaPath])] = true
+		if !slices.Contains(r.keys[schemaPath], p.key) {
+			s.slips[r.unknownKey(p, path, r.keys[schemaPath])] = true
 			continue
 		}
 		s.values[p.key] = p.value
@@ -90,7 +93,7 @@ func (r *reader) section(n *node, path, schemaPath string) section {
 
 // unknownKey reports a key that the mapping at path may not have, and returns the key that was probably meant.
 func (r *reader) unknownKey(p pair, path string, known []string) string {
-	where := "in a task file"
+	where := "in a " + r.noun
 	if path != "" {
 		where = "in " + path
 	}
@@ -99,7 +102,7 @@ func (r *reader) unknownKey(p pair, path string, known []string) string {
 		r.fail(p.at, what, fmt.Sprintf("did you mean %q?", guess))
 		return guess
 	}
-	if at := sectionOf(p.key); at != "" && at != path {
+	if at := r.sectionOf(p.key); at != "" && at != path {
 		r.fail(p.at, what, "it belongs under "+at)
 		return ""
 	}
@@ -108,12 +111,12 @@ func (r *reader) unknownKey(p pair, path string, known []string) string {
 }
 
 // sectionOf names the sections that a misplaced key belongs to; empty where it could be meant for the task itself as well.
-func sectionOf(key string) string {
-	if slices.Contains(keys[""], key) {
+func (r *reader) sectionOf(key string) string {
+	if slices.Contains(r.keys[""], key) {
 		return ""
 	}
 	var found []string
-	for path, list := range keys {
+	for path, list := range r.keys {
 		if path != "" && !strings.Contains(path, "[") && slices.Contains(list, key) {
 			found = append(found, path)
 		}
@@ -122,9 +125,9 @@ func sectionOf(key string) string {
 	return strings.Join(found, " or ")
 }
 
-func nameOf(path string) string {
+func (r *reader) nameOf(path string) string {
 	if path == "" {
-		return "the task file"
+		return "the " + r.noun
 	}
 	return path
 }

@@ -50,28 +50,36 @@ func Load(path string) (*rung.Task, error) {
 
 // Open is Load with the places kept.
 func Open(path string) (*File, error) {
-	abs, err := filepath.Abs(path)
+	r, root, err := read(path, "task file", keys, "write a task, or let rung init write one")
 	if err != nil {
-		return nil, rung.Errors{fileError(path, err)}
+		return nil, err
 	}
-	src, e := readSource(path, abs)
-	if e != nil {
-		return nil, rung.Errors{e}
-	}
-	root, errs := parse(src)
-	if root == nil && len(errs) > 0 {
-		return nil, errs
-	}
-	if root == nil {
-		return nil, rung.Errors{{Code: rung.CodeInput, Place: path, What: "the file is empty", Do: "write a task, or let rung init write one"}}
-	}
-	r := &reader{src: src, dir: filepath.Dir(abs), at: map[string]pos{}, errs: errs}
 	t := r.task(root)
-	t.File, t.Dir = abs, r.dir
+	t.File, t.Dir = r.file, r.dir
 	if len(r.errs) > 0 {
 		return nil, r.sorted()
 	}
-	return &File{Task: t, src: src, at: r.at}, nil
+	return &File{Task: t, src: r.src, at: r.at}, nil
+}
+
+// read reads and parses a file; empty says what to do about one without content.
+func read(path, noun string, keys map[string][]string, empty string) (*reader, *node, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, nil, rung.Errors{fileError(path, err)}
+	}
+	src, e := readSource(path, abs)
+	if e != nil {
+		return nil, nil, rung.Errors{e}
+	}
+	root, errs := parse(src)
+	if root == nil && len(errs) > 0 {
+		return nil, nil, errs
+	}
+	if root == nil {
+		return nil, nil, rung.Errors{{Code: rung.CodeInput, Place: path, What: "the file is empty", Do: empty}}
+	}
+	return &reader{src: src, file: abs, dir: filepath.Dir(abs), noun: noun, keys: keys, at: map[string]pos{}, errs: errs}, root, nil
 }
 
 // At gives the place ("task.yaml:9:11") and excerpt of the value at a path such as bar.metric or metrics[0].cel; the file's
