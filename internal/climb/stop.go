@@ -106,7 +106,7 @@ func (s Stopping) Look(seen *Seen) *rung.Stop {
 		}
 	}
 	chance, of := s.limitsKept(seen)
-	if pass := seen.Bar.PassChance(bar.AtLeast, s.EndLevel(), s.Plan().Total); pass < chance {
+	if pass := seen.Bar.PassChance(bar.AtLeast, s.EndLevel(), seen.Bar.Total()); pass < chance {
 		chance, of = pass, bar.Metric+" shown to be at or above "+num(bar.AtLeast)
 		if seen.Bar.Towards(bar.AtLeast, alpha) >= nearly {
 			return nil // a few more show that it fails, which says more than that it will not pass
@@ -130,7 +130,7 @@ func (s Stopping) limitsKept(seen *Seen) (chance float64, of string) {
 	}
 	for _, name := range sortedGuards(s.Bar) {
 		if g := seen.Guards[name]; g != nil {
-			least(g.Reach(s.Bar.Guards[name], s.Plan().Total), fmt.Sprintf("the guard %s kept", name))
+			least(g.Reach(s.Bar.Guards[name], g.Total()), fmt.Sprintf("the guard %s kept", name))
 		}
 	}
 	if s.Bar.MaxP95Latency > 0 {

@@ -29,6 +29,9 @@ func (t *Tally) anytime(i int, rows, clusters []int, plan stats.AnytimePlan) *st
 	m := &t.g.metrics[i]
 	o := stats.Options{PassFail: m.kind == passFail, Bounds: m.bounds}
 	if m.kind == passFail || m.kind == graded {
+		if one := t.alike(i, rows); one != nil {
+			return stats.NewAnytime(t.own(i, one), t.clusters(one), 0, plan.Each(t.answers), o)
+		}
 		return stats.NewAnytime(t.own(i, rows), clusters, 0, plan, o)
 	}
 	scores, figure := t.influence(i, rows)
@@ -100,12 +103,20 @@ func (t *Tally) Part(keep func(id string) bool) *Tally {
 // to one are a cluster.
 func (t *Tally) Repeated(answers int) { t.answers = max(1, answers) }
 
-// mean is the mean of scores with the interval that suits the tally.
-func (t *Tally) mean(scores []float64, clusters []int, o stats.Options) stats.Estimate {
-	if t.plan == nil {
-		return t.counted(stats.Mean(scores, clusters, o))
+// mean is the mean of the scores of rows with the interval that suits the tally.
+func (t *Tally) mean(scores []float64, rows, clusters []int, o stats.Options) stats.Estimate {
+	counted, plan := t.counted, t.plan
+	if at := t.firsts(rows, func(a, b int) bool { return scores[a] == scores[b] }); at != nil {
+		scores, clusters, counted = pick(scores, at), t.clusters(pick(rows, at)), t.single
+		if plan != nil {
+			each := plan.Each(t.answers)
+			plan = &each
+		}
 	}
-	return t.counted(stats.NewAnytime(scores, clusters, 0, *t.plan, o).Interval((1 - o.Level) / 2))
+	if plan == nil {
+		return counted(stats.Mean(scores, clusters, o))
+	}
+	return counted(stats.NewAnytime(scores, clusters, 0, *plan, o).Interval((1 - o.Level) / 2))
 }
 
 // share is the share k of n, where n is not the number of examples.
@@ -121,6 +132,55 @@ func (t *Tally) share(k, n int, level float64) rung.Interval {
 	plan := stats.AnytimePlan{Total: n}
 	e := stats.NewAnytime(scores, nil, 0, plan, stats.Options{PassFail: true}).Interval((1 - level) / 2)
 	return rung.Interval(e.Interval)
+}
+
+// Several answers to an example that all have one score say no more than one of them: where that is so of every example, a figure is
+// that of one answer each, with the interval and the test that one answer has. Else asking a model that always says the same twice
+// would change the verdict.
+
+// firsts are the places in rows of each example's first answer where all answers to every example are the same, as same says of two
+// places; nil where they are not, and where there is one answer to each. Answers to one example are neighbours.
+func (t *Tally) firsts(rows []int, same func(a, b int) bool) []int {
+	if t.answers <= 1 || len(rows) == 0 {
+		return nil
+	}
+	at := make([]int, 0, len(rows)/t.answers+1)
+	for k, row := range rows {
+		switch {
+		case k == 0 || t.ids[row] != t.ids[rows[k-1]]:
+			at = append(at, k)
+		case !same(k-1, k):
+			return nil
+		}
+	}
+	return at
+}
+
+// alike are the rows of first answers where all answers to every example are the same to a metric; nil otherwise.
+func (t *Tally) alike(i int, rows []int) []int {
+	c, w := &t.columns[i], t.g.metrics[i].width
+	at := t.firsts(rows, func(a, b int) bool {
+		a, b = rows[a], rows[b]
+		return c.own[a] == c.own[b] && slices.Equal(c.parts[a*w:(a+1)*w], c.parts[b*w:(b+1)*w])
+	})
+	if at == nil {
+		return nil
+	}
+	return pick(rows, at)
+}
+
+func pick[E any](from []E, at []int) []E {
+	out := make([]E, len(at))
+	for i, k := range at {
+		out[i] = from[k]
+	}
+	return out
+}
+
+// single says of an estimate of one answer each that there were several.
+func (t *Tally) single(e stats.Estimate) stats.Estimate {
+	e.Method += fmt.Sprintf(", %d answers each, all alike", t.answers)
+	return e
 }
 
 // counted makes n the number of examples where there are several answers to each.

@@ -41,6 +41,9 @@ func Difference(a, b *Tally, metric string, level float64, seed uint64) (e stats
 	default:
 		e, pValue, test = p.corpusTest(m, o)
 	}
+	if p.single {
+		return a.single(e), pValue, test, nil
+	}
 	return a.counted(e), pValue, test, nil
 }
 
@@ -54,6 +57,7 @@ type pairing struct {
 	partsB        [][]float64
 	effort        int
 	plan          *stats.AnytimePlan // where either stopped early
+	single        bool               // one answer each, for all are alike on either side
 }
 
 func pairUp(a, b *Tally, metric string) (pairing, error) {
@@ -64,12 +68,17 @@ func pairUp(a, b *Tally, metric string) (pairing, error) {
 			Do: "compare a metric that both reports show"}
 	}
 	common, plan := a.common(b)
-	idsA, p := a.side(i, common)
-	idsB, q := b.side(j, common)
+	single := a.steady(i, common) && b.steady(j, common)
+	if single && plan != nil {
+		each := plan.Each(a.answers)
+		plan = &each
+	}
+	idsA, p := a.side(i, common, single)
+	idsB, q := b.side(j, common, single)
 	if len(idsA) == 0 || !slices.Equal(idsA, idsB) || a.answers != b.answers {
 		return pairing{}, &rung.Error{Code: rung.CodeInput, What: "the candidates were not scored on the same examples", Do: "score both on the same held-out set"}
 	}
-	p.second, p.partsB, p.plan = q.first, q.partsA, plan
+	p.second, p.partsB, p.plan, p.single = q.first, q.partsA, plan, single
 	p.figure = q.figure - p.figure
 	return p, nil
 }
@@ -102,13 +111,29 @@ func (t *Tally) present() (map[string]bool, *stats.AnytimePlan) {
 	return ids, t.plan
 }
 
-// side is one tally's half of a pairing.
-func (t *Tally) side(i int, common map[string]bool) (ids []string, p pairing) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// rowsIn are the rows of the examples in common; nil is all.
+func (t *Tally) rowsIn(common map[string]bool) []int {
 	rows := t.rows()
 	if common != nil {
 		rows = slices.DeleteFunc(rows, func(row int) bool { return !common[t.ids[row]] })
+	}
+	return rows
+}
+
+// steady says that there are several answers to each example and all are the same to a metric.
+func (t *Tally) steady(i int, common map[string]bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.alike(i, t.rowsIn(common)) != nil
+}
+
+// side is one tally's half of a pairing; with single, of the first answers alone.
+func (t *Tally) side(i int, common map[string]bool, single bool) (ids []string, p pairing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rows := t.rowsIn(common)
+	if single {
+		rows = t.alike(i, rows)
 	}
 	ids = make([]string, len(rows))
 	for k, row := range rows {

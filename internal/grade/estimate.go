@@ -15,7 +15,11 @@ func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64
 	m := &t.g.metrics[i]
 	o := stats.Options{Level: level, PassFail: m.kind == passFail, Bounds: m.bounds, Seed: seed}
 	if m.kind == passFail || m.kind == graded {
-		return t.mean(t.own(i, rows), clusters, o)
+		return t.mean(t.own(i, rows), rows, clusters, o)
+	}
+	counted := t.counted
+	if one := t.alike(i, rows); one != nil && t.plan == nil {
+		rows, clusters, counted = one, t.clusters(one), t.single
 	}
 	if t.plan != nil {
 		e := t.anytime(i, rows, clusters, *t.plan).Interval((1 - level) / 2)
@@ -24,9 +28,9 @@ func (t *Tally) estimate(i int, rows, clusters []int, level float64, seed uint64
 	}
 	stat := func(sum []float64, _ float64) float64 { return m.total(sum) }
 	if len(rows)*t.effort(i) <= maxDraws {
-		return t.counted(stats.Figure(t.parts(i, rows), clusters, stat, o))
+		return counted(stats.Figure(t.parts(i, rows), clusters, stat, o))
 	}
-	return t.counted(t.linearised(i, rows, clusters, o))
+	return counted(t.linearised(i, rows, clusters, o))
 }
 
 // effort is what adding one example to a resample costs, in parts.

@@ -252,7 +252,7 @@ func (t *Tally) modeCounts(rows, clusters []int, level float64) []rung.ModeCount
 		if c.Count == 0 {
 			continue
 		}
-		e := t.mean(shows, clusters, stats.Options{Level: level, PassFail: true, Bounds: unit, Seed: 1})
+		e := t.mean(shows, rows, clusters, stats.Options{Level: level, PassFail: true, Bounds: unit, Seed: 1})
 		c.Share = rung.Interval(e.Interval)
 		out = append(out, c)
 	}

@@ -31,6 +31,7 @@ type Anytime struct {
 	tight      float64 // n·v at which the asymptotic sequence is tightest
 	value      float64 // the figure, where it is not the mean of the scores
 	groups     []cell  // clusters that are alike, counted
+	total      int     // examples of the whole suite
 }
 
 // cell counts clusters with one sum and one size.
@@ -42,6 +43,9 @@ type AnytimePlan struct {
 	Largest int // examples of its largest cluster; 0 is 1
 }
 
+// Each is a plan that counts answers, counted in examples: k answers to each.
+func (p AnytimePlan) Each(k int) AnytimePlan { return AnytimePlan{Total: p.Total / k, Largest: p.Largest / k} }
+
 // NewAnytime takes the scores seen so far with their clusters (nil: every example alone). Only Bounds, PassFail and Linearised of o
 // matter. For linearised scores figure is the figure itself.
 func NewAnytime(scores []float64, clusters []int, figure float64, plan AnytimePlan, o Options) *Anytime {
@@ -50,7 +54,7 @@ func NewAnytime(scores []float64, clusters []int, figure float64, plan AnytimePl
 		o.Bounds = o.Bounds.holding(scores)
 	}
 	s := newScalarSample(scores, clusters)
-	a := &Anytime{n: s.n, largest: float64(max(1, plan.Largest)), bounds: o.Bounds, value: figure,
+	a := &Anytime{n: s.n, total: plan.Total, largest: float64(max(1, plan.Largest)), bounds: o.Bounds, value: figure,
 		asymptotic: o.Linearised || !o.Bounds.finite(), passFail: o.PassFail && s.g == s.n && allPassFail(scores)}
 	a.sum, a.size = make([]float64, s.g), make([]float64, s.g)
 	for c := range s.g {
@@ -106,6 +110,9 @@ const enoughForAsymptotics = 50
 
 // N is the number of examples seen.
 func (a *Anytime) N() int { return a.n }
+
+// Total is the number of examples of the whole suite.
+func (a *Anytime) Total() int { return a.total }
 
 // Above reports whether "the mean is at most m" is refuted at error alpha, over all looks together.
 func (a *Anytime) Above(m, alpha float64) bool {
