@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 
 	"internal/unionfind":       {},
 	"internal/rows":            {"rung"},
+	"internal/formats":         {"rung", "internal/rows"},
 	"internal/dedupe":          {"rung", "internal/rows", "internal/unionfind"},
 	"internal/contam":          {"rung", "internal/dedupe", "internal/rows"},
 	"internal/data":            {"rung", "internal/form", "internal/rows", "internal/unionfind"},
