@@ -44,7 +44,9 @@ type AnytimePlan struct {
 }
 
 // Each is a plan that counts answers, counted in examples: k answers to each.
-func (p AnytimePlan) Each(k int) AnytimePlan { return AnytimePlan{Total: p.Total / k, Largest: p.Largest / k} }
+func (p AnytimePlan) Each(k int) AnytimePlan {
+	return AnytimePlan{Total: p.Total / k, Largest: p.Largest / k}
+}
 
 // NewAnytime takes the scores seen so far with their clusters (nil: every example alone). Only Bounds, PassFail and Linearised of o
 // matter. For linearised scores figure is the figure itself.
