@@ -19,9 +19,12 @@ type Example struct {
 	Output       json.RawMessage   `json:"output"`                 // any JSON value, compact; labels and text are JSON strings
 	Alternatives []json.RawMessage `json:"alternatives,omitempty"` // other outputs that are right as well
 	Segment      string            `json:"segment,omitempty"`
-	Group        string            `json:"group,omitempty"` // examples of one group stay in one split and form one cluster
-	Split        Split             `json:"split,omitempty"` // where the file says so; otherwise decided by content
-	Line         int               `json:"-"`               // line in its file, 1-based
+	Group        string            `json:"group,omitempty"`      // examples of one group stay in one split and form one cluster
+	Time         string            `json:"time,omitempty"`       // when it came about, for splits by time
+	Split        Split             `json:"split,omitempty"`      // where the file says so; otherwise decided by content
+	Counter      string            `json:"counter_of,omitempty"` // a counter-example: to which mistake
+	Generated    *Generated        `json:"generated,omitempty"`  // no person wrote it
+	Line         int               `json:"-"`                    // line in its file, 1-based
 	File         string            `json:"-"`
 }
 

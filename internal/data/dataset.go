@@ -61,6 +61,9 @@ func Freeze(ctx context.Context, task *rung.Task, im *Imported) (*Dataset, error
 		im.Examples[i].Split = splits[i]
 	}
 	d.freeze(im.Examples, c.forest)
+	if note := generatedNote("held-out", d.Heldout.Examples()); note != "" {
+		d.Notes = append([]string{note}, d.Notes...)
+	}
 	return d, nil
 }
 

@@ -32,8 +32,11 @@ type Imported struct {
 // Import reads the example files of the task. Faults in rows do not stop it; the error is for what stops it, such as a
 // cancelled context.
 func Import(ctx context.Context, task *rung.Task, f *form.Form) (*Imported, error) {
-	im := newImporter(task, f)
-	for _, path := range task.Examples {
+	return newImporter(task, f).files(ctx)
+}
+
+func (im *importer) files(ctx context.Context) (*Imported, error) {
+	for _, path := range im.task.Examples {
 		im.open(path)
 		if err := im.file(ctx, path); err != nil {
 			return nil, err
@@ -51,6 +54,7 @@ type importer struct {
 	arena  arena
 
 	take    func(members []member) // what becomes of a row: an example (row), or a look at it (Sniff)
+	suite   bool                   // evaluated on, and never built from: generated rows stay, and are said
 	sniff   bool                   // the task is not known yet, so columns are not checked against it
 	path    string                 // absolute, of the current file
 	name    string                 // of the current file, as shown to people

@@ -18,7 +18,8 @@ type member struct {
 }
 
 // meta are the keys of a row that are not input.
-var meta = []string{"id", "input", "output", "label", "alternatives", "segment", "group", "split"}
+var meta = []string{"id", "input", "output", "label", "alternatives", "segment", "group", "split", "generated", "counter_of",
+	"failure_modes", "source", "time", "person"}
 
 // row makes an example of the members of one row. It takes the shapes that the documentation of the task file lists:
 // {"input": {…}, "output": …}, the same with a bare value for the only field, flat rows, and chat fine-tuning rows.
@@ -62,7 +63,7 @@ func (im *importer) complete(e *rung.Example, members []member, input, output []
 	}
 	im.scratch = out
 	e.Output = im.arena.share(out)
-	if !im.check(e.Output, e.Input, "the output") || !im.metadata(e, members) || !im.identify(e) {
+	if !im.generated(e, members) || !im.check(e.Output, e.Input, "the output") || !im.metadata(e, members) || !im.identify(e) {
 		return
 	}
 	im.out.Examples = append(im.out.Examples, *e)

@@ -20,6 +20,7 @@ type unit struct {
 	position float64
 	rows     []int32
 	marked   map[rung.Split]bool // by the file
+	made     bool                // nobody wrote any of its rows: it belongs to train
 	split    rung.Split
 }
 
@@ -60,11 +61,12 @@ func (s *splitter) gather(f unionfind.Forest) {
 		root := f.Root(int32(i))
 		u := byRoot[root]
 		if u == nil {
-			u = &unit{}
+			u = &unit{made: true}
 			byRoot[root] = u
 			s.units = append(s.units, u)
 		}
 		u.rows = append(u.rows, int32(i))
+		u.made = u.made && unplaced(&s.examples[i])
 		if e := &s.examples[i]; e.Split != "" {
 			if u.marked == nil {
 				u.marked = map[rung.Split]bool{}
@@ -80,12 +82,19 @@ func (s *splitter) gather(f unionfind.Forest) {
 	slices.SortFunc(s.units, func(a, b *unit) int { return a.key.less(b.key) })
 }
 
+// unplaced reports a generated row that its file marks for no split. Such rows follow the others and never lead: they move no real
+// example, and what they repeat of held-out or dev is left out.
+func unplaced(e *rung.Example) bool { return e.Generated != nil && e.Split == "" }
+
 // key is the smallest digest of the group names in a unit, or of its inputs where there is no group: a group keeps its key
 // when examples are added to it.
 func (s *splitter) key(u *unit) sum {
 	var inputs, groups []sum
 	for _, i := range u.rows {
 		e := &s.examples[i]
+		if !u.made && unplaced(e) {
+			continue
+		}
 		if e.Group != "" {
 			groups = append(groups, sumOf([]byte("group\n"+e.Group)))
 			continue
@@ -142,7 +151,7 @@ func (s *splitter) place() error {
 			u.split = rung.HeldoutIs
 		case u.marked[rung.Dev]:
 			u.split = rung.Dev
-		case u.marked[rung.Train]:
+		case u.marked[rung.Train], u.made:
 			u.split = rung.Train
 		default:
 			u.split = shares.at(u.position)
@@ -187,7 +196,7 @@ func (s *splitter) carve() {
 	share := s.shares.Dev / (s.shares.Dev + s.shares.Train)
 	n := 0
 	for _, u := range s.units {
-		if u.split == rung.Train && u.position < share {
+		if u.split == rung.Train && !u.made && u.position < share {
 			u.split = rung.Dev
 			n += len(u.rows)
 		}
@@ -258,7 +267,7 @@ func (s *splitter) spare(to rung.Split) *unit {
 	var best *unit
 	distance := math.Inf(1)
 	for _, u := range s.units {
-		fixed := u.marked[rung.HeldoutIs] || u.marked[rung.Dev] || u.marked[rung.Train] && to == rung.HeldoutIs
+		fixed := u.made || u.marked[rung.HeldoutIs] || u.marked[rung.Dev] || u.marked[rung.Train] && to == rung.HeldoutIs
 		if fixed || u.split == to || left[u.split] < 2 || float64(left[u.split]-1) < s.share(u.split)*float64(len(s.units))/2-1 {
 			continue
 		}
@@ -281,10 +290,14 @@ func (s *splitter) files() string {
 // held-out (or dev) set, and is left out: the held-out set stays as it was marked.
 func (s *splitter) rows() []rung.Split {
 	out := make([]rung.Split, len(s.examples))
-	dropped, sample := 0, int32(0)
+	dropped, sample, copied := 0, int32(0), 0
 	for _, u := range s.units {
 		for _, i := range u.rows {
 			mark := s.examples[i].Split
+			if unplaced(&s.examples[i]) && u.split != rung.Train {
+				copied++
+				continue
+			}
 			if mark != "" && mark != u.split && len(u.marked) > 1 {
 				if dropped++; dropped == 1 {
 					sample = i
@@ -293,6 +306,9 @@ func (s *splitter) rows() []rung.Split {
 			}
 			out[i] = u.split
 		}
+	}
+	if copied > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("%s left out: they repeat, exactly or nearly, examples of dev or held-out", count(copied, "generated row")))
 	}
 	if dropped > 0 {
 		s.notes = append(s.notes, fmt.Sprintf("%s of train or dev left out: they repeat, exactly or nearly, examples that the files mark for heldout or dev (the first is %s)",

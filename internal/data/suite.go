@@ -23,7 +23,9 @@ type Suite struct {
 func LoadSuite(ctx context.Context, task *rung.Task, f *form.Form, files ...string) (*Suite, error) {
 	own := *task
 	own.Examples = files
-	im, err := Import(ctx, &own, f)
+	importer := newImporter(&own, f)
+	importer.suite = true
+	im, err := importer.files(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +50,9 @@ func LoadSuite(ctx context.Context, task *rung.Task, f *form.Form, files ...stri
 	nameClusters(im.Examples, c.forest)
 	permute(im.Examples, order(im.Examples, content))
 	s.Examples = im.Examples
+	if note := generatedNote("suite's", s.Examples); note != "" {
+		s.Notes = append(s.Notes, note)
+	}
 	return s, nil
 }
 
