@@ -183,6 +183,7 @@ const (
 	UsePrompt   Use = "prompt"   // shown to a model: demonstrations, passages
 	UseEvaluate Use = "evaluate" // answers are held against it
 	UsePublish  Use = "publish"  // leaves the house
+	UseNone     Use = "none"     // alone: nothing is allowed
 )
 
 // Allows reports whether a use is among those allowed. Where nobody has said, it is not known: neither allowed nor forbidden.

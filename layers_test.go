@@ -30,6 +30,7 @@ var rooms = map[string][]string{
 	"internal/attack":     {"rung", "internal/form", "internal/guard", "internal/model", "internal/recipe", "internal/stats"},
 
 	"internal/unionfind":       {},
+	"internal/govern":          {"rung", "internal/dedupe", "internal/pii"},
 	"internal/rows":            {"rung"},
 	"internal/formats":         {"rung", "internal/rows"},
 	"internal/dedupe":          {"rung", "internal/rows", "internal/unionfind"},
@@ -74,7 +75,7 @@ var rooms = map[string][]string{
 	"internal/report":            {"rung", "internal/modes", "internal/stats"},
 	"internal/report/reporttest": {"rung", "internal/model", "internal/report", "internal/stats", "internal/store"},
 
-	"internal/app": {"rung", "internal/attack", "internal/ifeval", "internal/climb", "internal/contam", "internal/data", "internal/dedupe", "internal/engine", "internal/extract", "internal/form", "internal/gateway",
+	"internal/app": {"rung", "internal/attack", "internal/ifeval", "internal/climb", "internal/contam", "internal/data", "internal/dedupe", "internal/engine", "internal/extract", "internal/form", "internal/gateway", "internal/govern",
 		"internal/grade", "internal/guard", "internal/judge", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/program",
 		"internal/recipe",
 		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/stats", "internal/store", "internal/store/postgres",
