@@ -21,6 +21,7 @@ type Task struct {
 	Rungs        []Rung   // in ladder order
 	Budget       Budget
 	Split        Shares
+	SplitRules   SplitRules
 	Limits       Limits
 	Metrics      []MetricSpec  // metrics of the user's own (regex, cel); the standard ones come with the output form
 	Modes        []FailureMode // the task's failure modes; empty: those that every task starts with
@@ -88,6 +89,37 @@ type Budget struct {
 type Shares struct {
 	Train, Dev, Heldout float64
 }
+
+// SplitRules say how examples are dealt out to the splits. The zero value deals them by a hash of their content and Shares. Whatever they
+// say, a group and near-copies are never torn apart, and splits that the files mark stay as they are.
+type SplitRules struct {
+	By       SplitBy  `json:"by,omitempty"`
+	Stratify []string `json:"stratify,omitempty"` // StratifyLabel, StratifySegment: each value of them has its share of every split
+	// Counts are rows instead of shares. Without train it gets what is left; with it, rows beyond the counts are left out.
+	Counts map[Split]int `json:"counts,omitempty"`
+	// DevAfter and HeldoutAfter are the moments from which on rows belong to dev and heldout, with SplitByTime; empty: by the shares.
+	DevAfter     string `json:"dev_after,omitempty"`
+	HeldoutAfter string `json:"heldout_after,omitempty"`
+	// Segments go to a split as a whole, with SplitBySegment; those that are not named are dealt by a hash of their names.
+	Segments map[Split][]string `json:"segments,omitempty"`
+}
+
+// SplitBy is what decides to which split an example goes.
+type SplitBy string
+
+// The ways to split.
+const (
+	SplitByContent SplitBy = ""        // a hash of the content, or of the group
+	SplitByGroup   SplitBy = "group"   // the same, where every example must name its group
+	SplitByTime    SplitBy = "time"    // train before dev before held-out
+	SplitBySegment SplitBy = "segment" // whole segments
+)
+
+// What can be stratified by.
+const (
+	StratifyLabel   = "label"
+	StratifySegment = "segment"
+)
 
 // Limits bound the calls to models.
 type Limits struct {

@@ -71,7 +71,7 @@ func (im *importer) chatRow(members []member, raw []byte) {
 	}
 	for i := range members {
 		switch key := string(members[i].key); key {
-		case "messages", "id", "segment", "group", "split", "alternatives":
+		case "messages", "id", "segment", "group", "time", "split", "alternatives", "generated", "counter_of", "failure_modes", "source", "person":
 		default:
 			im.unknown[key]++
 		}

@@ -48,7 +48,7 @@ func Freeze(ctx context.Context, task *rung.Task, im *Imported) (*Dataset, error
 	if err != nil {
 		return nil, err
 	}
-	splits, notes, err := assign(task.Split, im.Examples, c)
+	splits, notes, err := assign(task, im.Examples, c)
 	if err != nil {
 		return nil, err
 	}

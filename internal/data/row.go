@@ -192,10 +192,10 @@ func (im *importer) missingHint(members []member, name string) string {
 	return fmt.Sprintf("add it, or rename it in the task file; the row has %s", strings.Join(keys, ", "))
 }
 
-// metadata reads alternatives, segment, group and split.
+// metadata reads alternatives, segment, group, time and split.
 func (im *importer) metadata(e *rung.Example, members []member) bool {
 	ok := true
-	for _, key := range []string{"segment", "group", "split", "id"} {
+	for _, key := range []string{"segment", "group", "time", "split", "id"} {
 		value := im.get(members, key)
 		if _, own := im.index[key]; value == nil || own || string(value) == "null" {
 			continue
@@ -211,6 +211,8 @@ func (im *importer) metadata(e *rung.Example, members []member) bool {
 			e.Segment = im.arena.shareText(text)
 		case "group":
 			e.Group = im.arena.shareText(text)
+		case "time":
+			e.Time = im.arena.text(text)
 		case "id":
 			e.ID = im.arena.text(text)
 		case "split":

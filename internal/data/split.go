@@ -1,7 +1,6 @@
 package data
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -32,26 +31,38 @@ const (
 // splitter assigns units to splits.
 type splitter struct {
 	shares   rung.Shares
+	rules    rung.SplitRules
 	examples []rung.Example
+	marks    []rung.Split // of each row: by its file, by its time or by its segment
 	units    []*unit
 	notes    []string
+	left     []LeftOut
 }
 
 // assign gives every row its split; rows that are left out have none.
-func assign(shares rung.Shares, examples []rung.Example, c *clusters) ([]rung.Split, []string, error) {
-	s := &splitter{shares: shares, examples: examples}
+func assign(task *rung.Task, examples []rung.Example, c *clusters) ([]rung.Split, []string, error) {
+	s := &splitter{shares: task.Split, rules: task.SplitRules, examples: examples}
+	out, err := s.assign(c)
+	return out, s.notes, err
+}
+
+func (s *splitter) assign(c *clusters) ([]rung.Split, error) {
+	examples := s.examples
+	if err := s.mark(); err != nil {
+		return nil, err
+	}
 	s.gather(c.forest)
 	if errs := s.tornGroups(); errs != nil {
-		return nil, nil, errs
+		return nil, errs
 	}
 	if err := s.place(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	out := s.rows()
 	if n := len(examples); n < few {
 		s.notes = append(s.notes, fmt.Sprintf("there are only %s: any figure measured on them is little more than a guess; collect some 300", count(n, "example")))
 	}
-	return out, s.notes, nil
+	return out, nil
 }
 
 // gather makes a unit of each cluster, in the order of their keys.
@@ -67,17 +78,16 @@ func (s *splitter) gather(f unionfind.Forest) {
 		}
 		u.rows = append(u.rows, int32(i))
 		u.made = u.made && unplaced(&s.examples[i])
-		if e := &s.examples[i]; e.Split != "" {
+		if mark := s.marks[i]; mark != "" {
 			if u.marked == nil {
 				u.marked = map[rung.Split]bool{}
 			}
-			u.marked[e.Split] = true
+			u.marked[mark] = true
 		}
 	}
 	for _, u := range s.units {
 		u.key = s.key(u)
-		salted := sumOf(append([]byte("rung split 1\n"), u.key[:]...))
-		u.position = float64(binary.BigEndian.Uint64(salted[:8])>>11) / (1 << 53)
+		u.position = position(u.key)
 	}
 	slices.SortFunc(s.units, func(a, b *unit) int { return a.key.less(b.key) })
 }
@@ -145,6 +155,9 @@ func (s *splitter) place() error {
 		}
 	}
 	shares := s.open(marked)
+	if s.deals() {
+		return s.deal(marked)
+	}
 	for _, u := range s.units {
 		switch {
 		case u.marked[rung.HeldoutIs]:
@@ -290,25 +303,36 @@ func (s *splitter) files() string {
 // held-out (or dev) set, and is left out: the held-out set stays as it was marked.
 func (s *splitter) rows() []rung.Split {
 	out := make([]rung.Split, len(s.examples))
-	dropped, sample, copied := 0, int32(0), 0
+	dropped, sample, copied, across := 0, int32(0), 0, 0
 	for _, u := range s.units {
 		for _, i := range u.rows {
-			mark := s.examples[i].Split
+			mark := s.marks[i]
 			if unplaced(&s.examples[i]) && u.split != rung.Train {
 				copied++
+				s.leaveOut(i, u)
 				continue
 			}
 			if mark != "" && mark != u.split && len(u.marked) > 1 {
+				s.leaveOut(i, u)
+				if s.examples[i].Split == "" {
+					across++
+					continue
+				}
 				if dropped++; dropped == 1 {
 					sample = i
 				}
 				continue
 			}
-			out[i] = u.split
+			if out[i] = u.split; u.split == "" {
+				s.left = append(s.left, LeftOut{Row: int(i), Reason: BeyondCounts, Of: -1})
+			}
 		}
 	}
 	if copied > 0 {
 		s.notes = append(s.notes, fmt.Sprintf("%s left out: they repeat, exactly or nearly, examples of dev or held-out", count(copied, "generated row")))
+	}
+	if across > 0 {
+		s.notes = append(s.notes, s.acrossNote(across))
 	}
 	if dropped > 0 {
 		s.notes = append(s.notes, fmt.Sprintf("%s of train or dev left out: they repeat, exactly or nearly, examples that the files mark for heldout or dev (the first is %s)",
