@@ -23,6 +23,7 @@ type piiOptions struct {
 	files        []string
 	fields       []string
 	types        []string
+	regions      []string
 	patterns     string
 	sure         float64
 	redact       bool
@@ -34,11 +35,6 @@ type piiOptions struct {
 	failOnAny    bool
 	examples     int
 }
-
-// identifying are the types that are looked for when none are named: what tells who somebody is, and secrets.
-var identifying = slices.DeleteFunc(slices.Clone(pii.Types), func(t pii.Type) bool {
-	return t == pii.Date || t == pii.Title || t == pii.Age || t == pii.Nationality
-})
 
 func newDataPIICommand(s *settings) *cobra.Command {
 	var o piiOptions
@@ -78,6 +74,7 @@ docs/data-pii.md says what is missed.`,
 	f := c.Flags()
 	f.StringSliceVar(&o.fields, "field", nil, "look at this field only (input.question goes into objects; default: all texts)")
 	f.StringSliceVar(&o.types, "types", nil, "types to look for, or all (default: all but DATE, TITLE, AGE and NATIONALITY)")
+	f.StringSliceVar(&o.regions, "regions", nil, "countries whose phone numbers are found as they are dialled there, such as US,DE (default: "+strings.Join(pii.Regions, ",")+")")
 	f.StringVar(&o.patterns, "patterns", "", "YAML file with patterns of your own: a list of type, pattern and, if need be, near and check")
 	f.Float64Var(&o.sure, "sure", 0, "leave out names that the model is less sure of: natural logarithm of the odds, such as 1 or 2")
 	f.BoolVar(&o.redact, "redact", false, "put the type in the place of each finding")
@@ -126,7 +123,7 @@ func (o *piiOptions) check(set *rows.Set) error {
 
 // engine is what looks.
 func (o *piiOptions) engine() (*pii.Engine, []pii.Type, error) {
-	types := identifying
+	types := pii.Identifying
 	if len(o.types) > 0 {
 		types = nil
 		for _, t := range o.types {
@@ -145,7 +142,7 @@ func (o *piiOptions) engine() (*pii.Engine, []pii.Type, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := pii.New(pii.Options{Types: types, Patterns: patterns, Sure: o.sure})
+	e, err := pii.New(pii.Options{Types: types, Patterns: patterns, Sure: o.sure, Regions: o.regions})
 	for _, p := range patterns {
 		types = append(slices.Clip(types), p.Type)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/pii/crf"
 )
 
@@ -33,6 +34,7 @@ type Options struct {
 	Types    []Type    // none: all of Types
 	Patterns []Pattern // of the user; they go before all others
 	Sure     float64   // of what the model says, only what is surer: a natural logarithm of odds; 0: all
+	Regions  []string  // ISO 3166 codes: phone numbers are also those that are dialled within these countries; none: Regions
 }
 
 // Engine finds personal data. It is safe for concurrent use.
@@ -42,6 +44,7 @@ type Engine struct {
 	model    bool
 	patterns []pattern
 	sure     float32
+	regions  []string
 	entities *crf.Model // nil: the one that is embedded
 	names    *Gazetteer
 }
@@ -53,11 +56,19 @@ func (e *Engine) WithModel(m *crf.Model, g *Gazetteer) *Engine {
 	return &out
 }
 
-// New makes an engine. A pattern that does not compile is an error that names it.
+// New makes an engine. A pattern that does not compile, or a region that there is not, is an error that names it.
 func New(o Options) (*Engine, error) {
-	e := &Engine{wanted: map[Type]bool{}, sure: float32(o.Sure)}
+	e := &Engine{wanted: map[Type]bool{}, sure: float32(o.Sure), regions: o.Regions}
 	if len(o.Types) == 0 {
 		o.Types = Types
+	}
+	if len(o.Regions) == 0 {
+		e.regions = Regions
+	}
+	for _, region := range o.Regions {
+		if phonePlans().byRegion[region] == nil {
+			return nil, &rung.Error{Code: rung.CodeUsage, Place: region, What: "is no region that phone numbers are known of", Do: "write the two letters of a country, such as DE"}
+		}
 	}
 	for _, t := range o.Types {
 		e.wanted[t] = true
@@ -133,7 +144,7 @@ var recognisers = []struct {
 }{
 	{Email, hasAt | hasDot, findEmails}, {URL, hasDot, findURLs}, {IBAN, hasDigit, findIBANs}, {Card, hasDigit, findCards}, {IP, hasDigit | hasDot, findIPs},
 	{IP, hasColon, findIPs}, {NationalID, hasDigit, findNationals}, {NationalID, hasDigit, findLettered}, {NationalID, hasDigit, findSpacedNINO},
-	{Date, hasDigit, findDates}, {Phone, hasDigit, findPhones},
+	{Date, hasDigit, findDates}, {Phone, hasDigit, nil}, // by the engine's own regions
 }
 
 // recognise finds what has a form. All recognisers run, also those of types that nobody asked for: a card is no phone number.
@@ -156,7 +167,12 @@ func (e *Engine) recognise(text string, out []span) []span {
 		if bits&r.needs != r.needs || i > 0 && r.needs == hasColon && bits&(hasDigit|hasDot) == hasDigit|hasDot {
 			continue
 		}
-		if fresh = r.find(text, fresh[:0]); len(fresh) > 0 {
+		if r.find == nil {
+			fresh = e.findPhones(text, fresh[:0])
+		} else {
+			fresh = r.find(text, fresh[:0])
+		}
+		if len(fresh) > 0 {
 			for k := range fresh {
 				if fresh[k].kind == "" {
 					fresh[k].kind = r.kind

@@ -1,5 +1,7 @@
 package pii
 
+import "slices"
+
 // Type is a type of personal data or secret.
 type Type = string
 
@@ -29,6 +31,11 @@ const (
 // Types are the types that can be asked for by name, in the order of documents. SECRET stands for all types of secrets.
 var Types = []Type{Email, Phone, Card, IBAN, SSN, NationalID, IP, URL, BirthDate, Date, Person, Location, Address, Postcode, Organization, Title, Age,
 	Nationality, Secret}
+
+// Identifying are the types that tell who somebody is, and secrets: what is looked for when no types are named.
+var Identifying = slices.DeleteFunc(slices.Clone(Types), func(t Type) bool {
+	return t == Date || t == Title || t == Age || t == Nationality
+})
 
 // Named are the types that only the model of names can tell.
 func Named(t Type) bool {
