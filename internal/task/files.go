@@ -19,7 +19,7 @@ var exampleKinds = []string{".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parq
 
 func (r *reader) examples(s section) []string {
 	const do = "name a file of examples (.jsonl, .csv or .parquet), or a list of such files"
-	if s.need("examples", do) == nil {
+	if r.formOnly || s.need("examples", do) == nil {
 		return nil
 	}
 	var files []string

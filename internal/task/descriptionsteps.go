@@ -1,0 +1,144 @@
+package task
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// switched is the section of a step that can also be the word none. off reports that word.
+func (r *reader) switched(s section, key string) (sec section, off bool) {
+	n := s.get(key)
+	if n == nil {
+		return section{r: r, path: key}, false
+	}
+	if n.kind == stringKind && n.text == "none" || n.kind == boolKind && strings.EqualFold(n.text, "false") {
+		return section{r: r, path: key}, true
+	}
+	return r.section(n, key, key), false
+}
+
+func (r *reader) checkSpec(s section) CheckSpec {
+	sec, off := r.switched(s, "check")
+	out := CheckSpec{Off: off}
+	for _, it := range sec.list("remove", true, "list the faults whose rows go") {
+		out.Remove = append(out.Remove, it.text)
+	}
+	return out
+}
+
+// piiDoings are the words of pii.do.
+var piiDoings = []string{PIIRedact, PIIPseudonyms, PIINone, PIISkip}
+
+func (r *reader) piiSpec(s section) PIISpec {
+	out := PIISpec{Do: PIINone}
+	n := s.get("pii")
+	if n == nil {
+		return out
+	}
+	out.Stated = true
+	if n.kind == stringKind {
+		if out.Do = oneOf(s, "pii", piiDoings); out.Do == PIIPseudonyms {
+			r.fail(n.at, "stand-ins need a key", "write: pii: {do: pseudonyms, key_file: FILE}; make one with: head -c 32 /dev/urandom > FILE")
+		}
+		return out
+	}
+	sec := r.section(n, "pii", "pii")
+	if n.kind != mappingKind {
+		return out
+	}
+	sec.need("do", "write one of "+strings.Join(piiDoings, ", "))
+	out.Do = oneOf(sec, "do", piiDoings)
+	for _, it := range sec.list("types", true, "list types such as EMAIL, or all") {
+		out.Types = append(out.Types, strings.ToUpper(it.text))
+	}
+	for _, it := range sec.list("fields", true, "name fields such as input.question") {
+		out.Fields = append(out.Fields, it.text)
+	}
+	out.Patterns, out.KeyFile = r.named(sec, "patterns"), r.named(sec, "key_file")
+	out.Sure = sec.number("sure", bounds{low: 0, high: 100}, 0)
+	if out.Do == PIIPseudonyms && sec.values["key_file"] == nil {
+		r.fail(n.at, "stand-ins need a key", "name it: key_file: FILE; make one with: head -c 32 /dev/urandom > FILE")
+	}
+	return out
+}
+
+// named is the absolute path of a file that a key names; a file that cannot be read is a fault.
+func (r *reader) named(s section, key string) string {
+	name := s.text(key, "name a file")
+	if name == "" {
+		return ""
+	}
+	if err := readable(r.abs(name)); err != nil {
+		what, do := fileFault(name, err)
+		r.fail(s.get(key).at, what, do)
+	}
+	return r.abs(name)
+}
+
+func (r *reader) dedupeSpec(s section) DedupeSpec {
+	sec, off := r.switched(s, "dedupe")
+	out := DedupeSpec{Off: off, Exact: sec.flag("exact"), SameNumbers: sec.flag("same_numbers")}
+	out.Near = sec.number("near", bounds{low: 0, high: 1}, math.NaN())
+	out.Keep = oneOf(sec, "keep", []string{"first", "longest", "newest"})
+	out.NewestBy = sec.text("newest_by", "name the field that says when, such as time")
+	for _, it := range sec.list("fields", true, "name what is compared, such as input.question") {
+		out.Fields = append(out.Fields, it.text)
+	}
+	if n := sec.get("keep"); n != nil && out.Keep == "newest" && out.NewestBy == "" {
+		r.fail(n.at, "dedupe.keep is newest, and nothing says when a row was made", "name the field: newest_by: time")
+	}
+	return out
+}
+
+func (r *reader) againstSpec(s section) AgainstSpec {
+	sec, off := r.switched(s, "decontaminate")
+	out := AgainstSpec{Off: off, Project: true}
+	if sec.get("project") != nil {
+		out.Project = sec.flag("project")
+	}
+	if items := sec.list("against", true, "name files with the items of evaluation sets"); len(items) > 0 {
+		for path := range r.matched(items) {
+			out.Files = append(out.Files, path)
+		}
+		slices.Sort(out.Files)
+	}
+	for _, it := range sec.list("fields", true, "name the field of the items") {
+		out.Fields = append(out.Fields, it.text)
+	}
+	for _, it := range sec.list("tasks", true, "name task files, whose held-out examples are looked for") {
+		if err := readable(r.abs(it.text)); err != nil {
+			what, do := fileFault(it.text, err)
+			r.fail(it.at, what, do)
+			continue
+		}
+		if path := r.abs(it.text); !slices.Contains(out.Tasks, path) {
+			out.Tasks = append(out.Tasks, path)
+		}
+	}
+	nan := math.NaN()
+	out.Share = sec.number("share", bounds{low: 0, high: 1, above: true}, nan)
+	out.Fuzzy = sec.number("fuzzy", bounds{low: 0, high: 1}, nan)
+	out.Rephrased = sec.number("rephrased", bounds{low: 0, high: 1.5}, nan)
+	return out
+}
+
+// Shown is a path as reports name it: relative to the description, with slashes.
+func (d *Description) Shown(path string) string {
+	rel, err := filepath.Rel(d.Dir, path)
+	if err != nil {
+		return filepath.ToSlash(path)
+	}
+	return filepath.ToSlash(rel)
+}
+
+// UnknownFault is the fault of a word that a step does not know.
+func (f *DescriptionFile) UnknownFault(path, word string, known []string) error {
+	do := "write some of " + strings.Join(known, ", ")
+	if guess := nearest(word, known); guess != "" {
+		do = fmt.Sprintf("did you mean %q?", guess)
+	}
+	return f.Fault(path, fmt.Sprintf("there is no %q here", word), do)
+}
