@@ -21,7 +21,7 @@ var rooms = map[string][]string{
 	"internal/stats":      {"internal/stats/dist"},
 	"internal/stats/dist": {},
 	"internal/form":       {"rung"},
-	"internal/task":       {"rung"},
+	"internal/task":       {"rung", "internal/govern"},
 	"internal/extract":    {"rung"},
 	"internal/model":      {"rung"},
 	"internal/store":      {"rung"},
@@ -30,7 +30,7 @@ var rooms = map[string][]string{
 	"internal/attack":     {"rung", "internal/form", "internal/guard", "internal/model", "internal/recipe", "internal/stats"},
 
 	"internal/unionfind":       {},
-	"internal/govern":          {"rung", "internal/dedupe", "internal/pii"},
+	"internal/govern":          {"rung"},
 	"internal/rows":            {"rung"},
 	"internal/formats":         {"rung", "internal/rows"},
 	"internal/dedupe":          {"rung", "internal/rows", "internal/unionfind"},
@@ -50,7 +50,7 @@ var rooms = map[string][]string{
 
 	"internal/recipe": {"rung", "internal/extract", "internal/form", "internal/grade", "internal/model", "internal/retrieve", "internal/tune"},
 	"internal/climb":  {"rung", "internal/grade", "internal/recipe", "internal/stats", "internal/stats/dist"},
-	"internal/rating": {"rung", "internal/stats", "internal/stats/dist", "internal/store"},
+	"internal/rating": {"rung", "internal/form", "internal/stats", "internal/stats/dist", "internal/store"},
 	"internal/web":    {"rung", "internal/rating"},
 
 	"internal/perturb": {"rung"},

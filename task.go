@@ -30,7 +30,10 @@ type Task struct {
 	Training     Training
 	Retrieval    RetrievalSpec
 	Rollout      RolloutSpec         // zero values: the defaults of internal/rollout
-	Licences     []string            // SPDX identifiers of what the examples and documents may be used under
+	Licences     []string            // SPDX expressions of what the examples and documents may be used under
+	Terms        Terms               // what the task file says of its examples and documents, Licences included
+	Strict       bool                // what nobody has said is allowed is an error, where it is a warning else
+	Review       []string            // aliases that may point at a release only when its risk review is signed
 	Guards       []GuardSpec         // in the order in which they run, every default filled in
 	Access       map[string][]string // document → groups that may read it; a document that is not in it is for everybody
 }

@@ -15,7 +15,7 @@ import (
 // The JSON Schema (schema.json) lists the same, which a test holds.
 var keys = map[string][]string{
 	"": {"task", "instructions", "input", "output", "examples", "documents", "bar", "models", "embedder", "rungs", "budget",
-		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards", "licence", "rollout", "modes"},
+		"split", "limits", "metrics", "alpha", "alpha_weights", "training", "retrieval", "guards", "licence", "terms", "require_review", "rollout", "modes"},
 	"instructions": {"file"},
 	"output":       {"json_schema", "labels", "text", "tools", "many_calls"},
 	"output.text":  {"max_words"},
@@ -27,6 +27,7 @@ var keys = map[string][]string{
 	"metrics[]":    {"name", "regex", "contains", "cel", "style", "like", "confidence", "program", "judge", "pass_fail", "tests"},
 	"training":     {"wall", "seed", "max_rank", "canaries"},
 	"retrieval":    {"chunk_tokens", "overlap", "k"},
+	"terms":        {"consent", "retention", "uses", "sensitivity", "contact", "strict"},
 	"rollout":      {"mode", "share", "metrics", "alpha", "min_n", "max_n", "auto"},
 	"documents[]":  {"files", "groups"},
 	"guards[]":     {"guard", "on", "action", "fail_open", "restore", "phrases", "topics", "entities", "threshold", "max_chars"},
@@ -54,6 +55,8 @@ type reader struct {
 	keys map[string][]string // that it may have
 	at   map[string]pos
 	errs rung.Errors
+
+	formOnly bool // examples are not looked at
 }
 
 func (r *reader) fail(p pos, what, do string) {

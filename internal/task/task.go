@@ -49,11 +49,17 @@ func Load(path string) (*rung.Task, error) {
 }
 
 // Open is Load with the places kept.
-func Open(path string) (*File, error) {
+func Open(path string) (*File, error) { return open(path, false) }
+
+// OpenForm is Open for what needs no examples, such as the form of answers: none are read, and there need not be any.
+func OpenForm(path string) (*File, error) { return open(path, true) }
+
+func open(path string, formOnly bool) (*File, error) {
 	r, root, err := read(path, "task file", keys, "write a task, or let rung init write one")
 	if err != nil {
 		return nil, err
 	}
+	r.formOnly = formOnly
 	t := r.task(root)
 	t.File, t.Dir = r.file, r.dir
 	if len(r.errs) > 0 {
@@ -142,6 +148,8 @@ func (r *reader) task(root *node) *rung.Task {
 	r.resources(s, t)
 	t.Guards = r.guardSpecs(s, t)
 	t.Licences = r.licences(s)
+	t.Terms, t.Strict = r.ownTerms(s, t.Licences)
+	t.Review = r.reviewed(s)
 	t.Rollout = r.rollout(s)
 	return t
 }
