@@ -2,6 +2,8 @@ package task
 
 import (
 	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,7 +124,9 @@ var descriptionKeys = map[string][]string{
 	"dedupe":            {"exact", "near", "same_numbers", "keep", "newest_by", "fields"},
 	"decontaminate":     {"against", "fields", "tasks", "project", "share", "fuzzy", "rephrased"},
 	"generated":         {"heldout"},
-	"split":             keys["split"],
+	"split":             {"train", "dev", "heldout", "by", "stratify", "counts", "dev_after", "heldout_after", "segments"},
+	"split.counts":      {"train", "dev", "heldout"},
+	"split.segments":    {"train", "dev", "heldout"},
 }
 
 // OpenDescription reads a dataset.yaml. Faults come as rung.Errors, all at once, in the order of the file.
@@ -159,7 +163,7 @@ func (r *reader) description(root *node) *Description {
 		d.GeneratedHeldout = r.section(n, "generated", "generated").flag("heldout")
 	}
 	d.SplitStated = s.get("split") != nil
-	d.Split = r.split(s)
+	d.Split, d.SplitRules = r.splitSpec(s)
 	return d
 }
 
@@ -265,10 +269,7 @@ func (r *reader) source(s section, it *node) SourceSpec {
 	}
 	const filesDo = "name the raw files, such as: files: raw/*.csv"
 	if s.need("files", filesDo) != nil {
-		for path := range r.matched(s.list("files", true, filesDo)) {
-			out.Paths = append(out.Paths, path)
-		}
-		slices.Sort(out.Paths)
+		out.Paths = r.sourcePaths(s.list("files", true, filesDo))
 	}
 	out.Format = s.text("format", "name the format of the files, or leave the key out: it is found by looking")
 	out.Encoding = s.text("encoding", "name the encoding of the files, or leave the key out: it is found by looking")
@@ -279,6 +280,21 @@ func (r *reader) source(s section, it *node) SourceSpec {
 	out.Generated = s.flag("generated")
 	out.Terms = r.terms(s)
 	return out
+}
+
+// sourcePaths are what patterns match; a folder that is named as such stays one, since it can be a data set of its own form.
+func (r *reader) sourcePaths(items []item) []string {
+	var patterns []item
+	found := map[string]bool{}
+	for _, it := range items {
+		if info, err := os.Stat(r.abs(it.text)); err == nil && info.IsDir() {
+			found[r.abs(it.text)] = true
+			continue
+		}
+		patterns = append(patterns, it)
+	}
+	maps.Copy(found, r.matched(patterns))
+	return slices.Sorted(maps.Keys(found))
 }
 
 func (r *reader) mapping(s section) Mapping {

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/rung-dev/rung"
 )
 
 // switched is the section of a step that can also be the word none. off reports that word.
@@ -123,6 +126,85 @@ func (r *reader) againstSpec(s section) AgainstSpec {
 	out.Fuzzy = sec.number("fuzzy", bounds{low: 0, high: 1}, nan)
 	out.Rephrased = sec.number("rephrased", bounds{low: 0, high: 1.5}, nan)
 	return out
+}
+
+// splitSpec reads shares and rules.
+func (r *reader) splitSpec(s section) (rung.Shares, rung.SplitRules) {
+	var rules rung.SplitRules
+	n := s.get("split")
+	if n == nil || n.kind != mappingKind {
+		return r.split(s), rules
+	}
+	shares := DefaultSplit
+	shared := slices.ContainsFunc(n.pairs, func(p pair) bool { return slices.Contains(keys["split"], p.key) })
+	if shared {
+		shares = r.split(s)
+	}
+	told := len(r.errs)
+	sec := r.section(n, "split", "split")
+	if shared {
+		r.errs = r.errs[:told] // unknown keys were told with the shares
+	}
+	ways := []rung.SplitBy{"content", rung.SplitByGroup, rung.SplitByTime, rung.SplitBySegment}
+	if rules.By = oneOf(sec, "by", ways); rules.By == "content" {
+		rules.By = rung.SplitByContent
+	}
+	for _, it := range sec.list("stratify", true, "write label, segment or both") {
+		if it.text != rung.StratifyLabel && it.text != rung.StratifySegment {
+			r.fail(it.at, fmt.Sprintf("%q is nothing to stratify by", it.text), "write label, segment or both")
+		}
+		rules.Stratify = append(rules.Stratify, it.text)
+	}
+	rules.DevAfter, rules.HeldoutAfter = r.moment(sec, "dev_after"), r.moment(sec, "heldout_after")
+	r.splitCounts(sec, &rules)
+	r.splitSegments(sec, &rules)
+	return shares, rules
+}
+
+func (r *reader) moment(s section, key string) string {
+	const do = "write a date such as 2026-01-31, or 2026-01-31T12:00:00Z"
+	text := s.text(key, do)
+	if text == "" {
+		return ""
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339Nano} {
+		if _, err := time.Parse(layout, text); err == nil {
+			return text
+		}
+	}
+	r.fail(s.get(key).at, fmt.Sprintf("%s is %q, which is no moment", join(s.path, key), text), do)
+	return ""
+}
+
+// splits are the splits by their names in files.
+var splits = []rung.Split{rung.Train, rung.Dev, rung.HeldoutIs}
+
+func (r *reader) splitCounts(s section, rules *rung.SplitRules) {
+	n := s.get("counts")
+	if n == nil {
+		return
+	}
+	sec := r.section(n, "split.counts", "split.counts")
+	rules.Counts = map[rung.Split]int{}
+	for _, split := range splits {
+		if sec.get(string(split)) != nil {
+			rules.Counts[split] = sec.whole(string(split), 1, 1<<30, 0)
+		}
+	}
+}
+
+func (r *reader) splitSegments(s section, rules *rung.SplitRules) {
+	n := s.get("segments")
+	if n == nil {
+		return
+	}
+	sec := r.section(n, "split.segments", "split.segments")
+	rules.Segments = map[rung.Split][]string{}
+	for _, split := range splits {
+		for _, it := range sec.list(string(split), true, "name segments") {
+			rules.Segments[split] = append(rules.Segments[split], it.text)
+		}
+	}
 }
 
 // Shown is a path as reports name it: relative to the description, with slashes.
