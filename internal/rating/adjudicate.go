@@ -24,7 +24,10 @@ func Adjudicate(ctx context.Context, st store.Ratings, q *rung.RatingQueue, name
 		}
 	}
 	rng := rand.New(rand.NewPCG(q.Seed, 0xad7d1ca7e))
-	s := newSession(st, q, name, rung.AsAdjudicator, nil)
+	s, err := newSession(st, q, name, rung.AsAdjudicator, nil)
+	if err != nil {
+		return nil, err
+	}
 	s.said = map[string][]Heard{}
 	for i := range q.Items {
 		id := q.Items[i].ID
@@ -34,7 +37,11 @@ func Adjudicate(ctx context.Context, st store.Ratings, q *rung.RatingQueue, name
 		}
 		s.asks = append(s.asks, rung.RatingAsk{Item: id, Swapped: swapped})
 		for _, r := range said[id] {
-			s.said[id] = append(s.said[id], Heard{Choice: choice(r.Preference, swapped), Values: r.Values, Comment: r.Comment})
+			heard := Heard{Choice: choice(r.Preference, swapped), Values: r.Values, Modes: r.Modes, Comment: r.Comment}
+			if len(r.Label) > 0 {
+				heard.Text = TextOf(r.Label)
+			}
+			s.said[id] = append(s.said[id], heard)
 		}
 	}
 	return s, nil
@@ -43,12 +50,12 @@ func Adjudicate(ctx context.Context, st store.Ratings, q *rung.RatingQueue, name
 // apart is by how much two values of a criterion must differ to be settled: neighbours on a scale of five are one opinion.
 const apart = 2
 
-// Disagree reports that ratings of one item say different things: another preference, or values of a criterion that are two or more
-// apart.
+// Disagree reports that ratings of one item say different things: another preference or label, or values of a criterion that are two
+// or more apart.
 func Disagree(rs []rung.Rating) bool {
 	for i := range rs {
 		for j := range i {
-			if rs[i].Preference != rs[j].Preference {
+			if rs[i].Preference != rs[j].Preference || string(rs[i].Label) != string(rs[j].Label) {
 				return true
 			}
 			for name, v := range rs[i].Values {

@@ -35,6 +35,20 @@ func tableOf(judged []Judged, criterion string, kind rung.RatingKind) table {
 	if kind == rung.Rubric {
 		t.base, t.k = 1, 5
 	}
+	t.fill(judged, func(r *rung.Rating) (float64, bool) {
+		v, ok := codes[r.Preference]
+		if kind == rung.Rubric {
+			var whole int
+			whole, ok = r.Values[criterion]
+			v = float64(whole)
+		}
+		return v, ok
+	})
+	return t
+}
+
+// fill collects what code makes of ratings.
+func (t *table) fill(judged []Judged, code func(*rung.Rating) (float64, bool)) {
 	at := map[string]int{}
 	for i := range judged {
 		for r := range judged[i].Ratings {
@@ -51,15 +65,10 @@ func tableOf(judged []Judged, criterion string, kind rung.RatingKind) table {
 	for i := range judged {
 		row := slices.Repeat([]float64{math.NaN()}, len(t.raters))
 		n := 0
-		for _, r := range judged[i].Ratings {
-			v, ok := codes[r.Preference]
-			if kind == rung.Rubric {
-				var whole int
-				whole, ok = r.Values[criterion]
-				v = float64(whole)
-			}
-			if ok {
-				row[at[r.Rater]] = v
+		for r := range judged[i].Ratings {
+			rating := &judged[i].Ratings[r]
+			if v, ok := code(rating); ok {
+				row[at[rating.Rater]] = v
 				n++
 			}
 		}
@@ -68,7 +77,6 @@ func tableOf(judged []Judged, criterion string, kind rung.RatingKind) table {
 			t.clusters = append(t.clusters, cluster(judged[i].Item))
 		}
 	}
-	return t
 }
 
 // manyUnits is from how many items on fewer resamples do: the interval's own noise is small by then.

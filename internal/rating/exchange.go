@@ -134,6 +134,9 @@ func fieldsOf(item *rung.RatingItem, swapped bool) map[string]string {
 
 // Export writes a queue with its ratings.
 func Export(q *rung.RatingQueue, seats map[string]int, ratings []rung.Rating, f Format) ([]byte, error) {
+	if q.Kind == rung.Labelled && f != RungFormat {
+		return nil, &rung.Error{Code: rung.CodeUsage, Place: q.Name, What: fmt.Sprintf("labels cannot be written as %q", f), Do: "write rows, or the format rung with every label of every labeller"}
+	}
 	switch f {
 	case RungFormat:
 		return indented(rungFile{Version: 1, Queue: q, Seats: seats, Ratings: ratings})
@@ -203,6 +206,9 @@ func Import(content []byte, o ImportOptions) (*Imported, error) {
 	case RowsFormat:
 		return o.fromRows(content)
 	}
+	if o.Queue != nil && o.Queue.Kind == rung.Labelled {
+		return nil, &rung.Error{Code: rung.CodeUsage, Place: o.File, What: "labels are read from the format rung alone", Do: "export them with rung label export --format rung"}
+	}
 	read := map[Format]func([]json.RawMessage) ([]record, error){LabelStudio: fromLabelStudio, Argilla: fromArgilla, ArgillaV1: fromArgillaV1}[o.Format]
 	if read == nil {
 		return nil, &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("ratings cannot be read from %q", o.Format), Do: "choose one of " + list(ReadFormats)}
@@ -270,6 +276,10 @@ func (o *ImportOptions) fromRung(content []byte) (*Imported, error) {
 	if o.Queue != nil {
 		out.Queue, q = nil, o.Queue
 	}
+	_, form, err := labelForm(q)
+	if err != nil {
+		return nil, err
+	}
 	items := Items(q)
 	for _, r := range f.Ratings {
 		item := items[r.Item]
@@ -279,6 +289,11 @@ func (o *ImportOptions) fromRung(content []byte) (*Imported, error) {
 		}
 		if err := check(q, &r); err != nil {
 			return nil, o.fault(err.Error(), err)
+		}
+		if form != nil && !r.Skipped && !r.Withdrawn {
+			if r.Label, err = LabelOf(form, TextOf(r.Label), item.Input, func(what string) (json.RawMessage, error) { return nil, o.fault("the label of "+r.Item+": "+what, nil) }); err != nil {
+				return nil, err
+			}
 		}
 		r.Queue, r.Task, r.Example, r.Check, r.Candidates = q.Name, q.Task, item.Example, item.Check, optionsOf(item)
 		out.Ratings = append(out.Ratings, r)
@@ -300,6 +315,8 @@ func check(q *rung.RatingQueue, r *rung.Rating) error {
 		return fmt.Errorf("%q is no preference", r.Preference)
 	case q.Kind == rung.Pairwise:
 		return nil
+	case q.Kind == rung.Labelled:
+		return nil // the form of the task holds it
 	case len(r.Values) == 0:
 		return fmt.Errorf("the rating of %s has no value", r.Item)
 	}
@@ -378,7 +395,7 @@ func New(have, got []rung.Rating) []rung.Rating {
 	var out []rung.Rating
 	for _, r := range got {
 		old, there := last[key{r.Item, r.Rater, r.Role}]
-		same := there && old.Preference == r.Preference && maps.Equal(old.Values, r.Values) && old.Skipped == r.Skipped && old.Comment == r.Comment && old.Withdrawn == r.Withdrawn
+		same := there && old.Preference == r.Preference && string(old.Label) == string(r.Label) && slices.Equal(old.Modes, r.Modes) && maps.Equal(old.Values, r.Values) && old.Skipped == r.Skipped && old.Comment == r.Comment && old.Withdrawn == r.Withdrawn
 		if !same && !(there && old.At.After(r.At)) {
 			out = append(out, r)
 			last[key{r.Item, r.Rater, r.Role}] = r

@@ -21,7 +21,10 @@ func said(t *testing.T, kind rung.RatingKind) (*rung.RatingQueue, map[string]int
 	q := mustMake(t, exs, answers, Options{Kind: kind, Raters: []string{"ada@example.org", ""}, Overlap: -1, Checks: .3, Reference: true})
 	var out []rung.Rating
 	add := func(rater string, role rung.RatingRole, seat, from, n int) {
-		s := newSession(nil, q, rater, role, Seat(q, seat))
+		s, err := newSession(nil, q, rater, role, Seat(q, seat))
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := from; i < min(n, len(s.asks)); i++ {
 			r := s.blank(i)
 			r.At, r.Seconds, r.Seq = time.Unix(1_700_000_000+int64(100*seat+i), 0).UTC(), 1.5+float64(i), 0

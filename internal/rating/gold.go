@@ -22,12 +22,9 @@ const madeGold = 24
 // goldItems are those that the lead gave and those made of the examples: the expected output against an answer to another input, or
 // one of them alone for criteria on which they must stand out.
 func (m *maker) goldItems() []int {
-	if m.o.Checks <= 0 {
-		return nil
-	}
 	var out []int
 	add := func(item rung.RatingItem) {
-		item.ID, item.Check = m.id(), rung.GoldCheck
+		item.ID, item.Check = NextID(m.q), rung.GoldCheck
 		m.q.Items = append(m.q.Items, item)
 		out = append(out, len(m.q.Items)-1)
 	}

@@ -90,21 +90,58 @@ func Make(examples []rung.Example, answers []Answers, o Options) (*rung.RatingQu
 	if len(m.asked) == 0 {
 		return nil, &rung.Error{Code: rung.CodeInput, Place: o.Name, What: "there is nothing to rate: no example has answers that differ", Do: "name candidates that were scored on the same examples"}
 	}
-	m.seats()
+	var gold []int
+	if o.Checks > 0 {
+		gold = m.goldItems()
+	}
+	assign(m.q, m.asked, gold, &m.o, m.rng)
 	return m.q, nil
+}
+
+// Assign gives a queue whose items are made its seats: the items that are asked, by their place, are shared among raters such that
+// agreement can be computed, and checks are hidden among them. Used of o are Raters, PerItem, Overlap, Checks, Gold and Seed.
+func Assign(q *rung.RatingQueue, asked []int, o Options) error {
+	if err := o.people(); err != nil {
+		return err
+	}
+	var gold []int
+	if o.Checks > 0 {
+		for _, g := range o.Gold {
+			g.ID, g.Check = NextID(q), rung.GoldCheck
+			q.Items = append(q.Items, g)
+			gold = append(gold, len(q.Items)-1)
+		}
+	}
+	assign(q, asked, gold, &o, rand.New(rand.NewPCG(o.Seed, 0x72756e67)))
+	return nil
 }
 
 func (o *Options) fill(answers []Answers) error {
 	o.Question = cmp.Or(o.Question, DefaultQuestion(o.Kind))
-	o.PerItem = min(cmp.Or(o.PerItem, 2), max(len(o.Raters), 1))
-	if len(o.Raters) == 0 {
-		o.Raters = []string{""}
-	}
 	if o.Kind == rung.Rubric && len(o.Criteria) == 0 {
 		o.Criteria = DefaultCriteria()
 	}
 	if err := CheckName(o.Name); err != nil {
 		return err
+	}
+	if err := o.people(); err != nil {
+		return err
+	}
+	need := 1
+	if o.Kind == rung.Pairwise {
+		need = 2
+	}
+	if len(answers) < need {
+		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("%s rating needs %d candidates or more, there are %d", o.Kind, need, len(answers)), Do: "name more candidates"}
+	}
+	return nil
+}
+
+// people checks who rates, and fills in how many rate an overlapping item.
+func (o *Options) people() error {
+	o.PerItem = min(cmp.Or(o.PerItem, 2), max(len(o.Raters), 1))
+	if len(o.Raters) == 0 {
+		o.Raters = []string{""}
 	}
 	names := slices.DeleteFunc(slices.Clone(o.Raters), func(s string) bool { return s == "" })
 	slices.Sort(names)
@@ -115,13 +152,6 @@ func (o *Options) fill(answers []Answers) error {
 		if err := CheckRater(n); err != nil {
 			return err
 		}
-	}
-	need := 1
-	if o.Kind == rung.Pairwise {
-		need = 2
-	}
-	if len(answers) < need {
-		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("%s rating needs %d candidates or more, there are %d", o.Kind, need, len(answers)), Do: "name more candidates"}
 	}
 	return nil
 }
@@ -192,16 +222,17 @@ func (m *maker) rubricItems() {
 }
 
 func (m *maker) item(ex *rung.Example, options ...rung.RatingOption) rung.RatingItem {
-	item := rung.RatingItem{ID: m.id(), Example: ex.ID, Group: ex.Group, Input: ex.Input, Options: options}
+	item := rung.RatingItem{ID: NextID(m.q), Example: ex.ID, Group: ex.Group, Input: ex.Input, Options: options}
 	if m.o.Reference && len(ex.Output) > 0 {
 		item.Reference = ex.Output
 	}
 	return item
 }
 
-// id names the next item. It is a digest, so that a rater cannot tell from it what kind of item it is, or which came before.
-func (m *maker) id() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", m.o.Name, m.o.Seed, len(m.q.Items)))
+// NextID names the next item of a queue. It is a digest, so that a rater cannot tell from it what kind of item it is, or which came
+// before.
+func NextID(q *rung.RatingQueue) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", q.Name, q.Seed, len(q.Items)))
 	return hex.EncodeToString(sum[:6])
 }
 
@@ -236,7 +267,7 @@ func AnswerText(a *rung.Answer) string {
 const NoAnswer = "(no answer)"
 
 // words that rung rate takes itself.
-var commands = []string{"make", "list", "show", "adjudicate", "export", "import", "help"}
+var commands = []string{"make", "review", "list", "show", "adjudicate", "export", "import", "help"}
 
 // CheckName says what is wrong with the name of a queue.
 func CheckName(name string) error {

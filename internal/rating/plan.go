@@ -75,11 +75,14 @@ const ratingSD = 1.2
 func (p *Plan) foresee(q *rung.RatingQueue) {
 	if p.Overlap > 1 {
 		for half := .01; half < 1; half += .01 {
-			if stats.AgreementSampleSize(plannedAlpha, half, categories(q.Kind, q.NoTies), p.PerItem, .95) <= p.Overlap {
+			if stats.AgreementSampleSize(plannedAlpha, half, categories(q), p.PerItem, .95) <= p.Overlap {
 				p.AlphaHalf = math.Round(half*100) / 100
 				break
 			}
 		}
+	}
+	if p.Kind == rung.Labelled {
+		return
 	}
 	if p.Kind == rung.Pairwise {
 		pairs := max(1, len(q.Candidates)*(len(q.Candidates)-1)/2)
@@ -91,7 +94,7 @@ func (p *Plan) foresee(q *rung.RatingQueue) {
 
 // Lines are the plan for a person.
 func (p *Plan) Lines() []string {
-	what := map[rung.RatingKind]string{rung.Pairwise: "pairs of answers", rung.Rubric: "answers"}[p.Kind]
+	what := map[rung.RatingKind]string{rung.Pairwise: "pairs of answers", rung.Rubric: "answers", rung.Labelled: "items"}[p.Kind]
 	out := []string{fmt.Sprintf("%d %s to %s, for %s: %s items each, about %s for the longest.", p.Items, what, count(p.Examples, "input"), count(p.Raters, "rater"), spread(p.Asks), duration(p.Minutes))}
 	if p.Same > 0 {
 		out = append(out, fmt.Sprintf("%s of equal answers are ties that nobody is asked.", count(p.Same, "pair")))
@@ -106,6 +109,9 @@ func (p *Plan) Lines() []string {
 		out = append(out, fmt.Sprintf("%d items have %d raters each: Krippendorff's α will be known to about ±%s (expected at α %s).", p.Overlap, p.PerItem, trim(p.AlphaHalf), trim(plannedAlpha)))
 	default:
 		out = append(out, "Hardly any item has several raters: agreement will not be known.")
+	}
+	if p.Kind == rung.Labelled {
+		return out
 	}
 	if p.Kind == rung.Pairwise {
 		out = append(out, fmt.Sprintf("A share of preferences of %s can be told from a half for each two candidates (power .8, α .05).", trim(.5+p.Detectable)))

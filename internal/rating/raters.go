@@ -157,7 +157,7 @@ func passes(g *rung.RatingGold, r *rung.Rating) bool {
 	if g == nil {
 		return true
 	}
-	if g.Preference != "" && r.Preference != g.Preference {
+	if g.Preference != "" && r.Preference != g.Preference || len(g.Label) > 0 && string(r.Label) != string(g.Label) {
 		return false
 	}
 	for name, among := range g.Values {
@@ -201,9 +201,9 @@ func (b *builder) against(r *rung.Rating) (float64, bool) {
 		if o.Rater == r.Rater {
 			continue
 		}
-		if b.q.Kind == rung.Pairwise {
+		if b.q.Kind != rung.Rubric {
 			n++
-			if o.Preference == r.Preference {
+			if o.Preference == r.Preference && string(o.Label) == string(r.Label) {
 				sum++
 			}
 			continue
@@ -221,7 +221,7 @@ func (b *builder) against(r *rung.Rating) (float64, bool) {
 // withOthersMean is a share of agreement for preferences, which lies between 0 and 1 and is not sure because all agreed so far,
 // and a distance in points for a rubric.
 func (b *builder) withOthersMean(values []float64) rung.Interval {
-	if b.q.Kind == rung.Pairwise {
+	if b.q.Kind != rung.Rubric {
 		o := b.options(0, 1)
 		o.PassFail = true
 		return rung.Interval(stats.Mean(values, nil, o).Interval)

@@ -39,6 +39,8 @@ type Result struct {
 	Tie           float64         `json:"tie_parameter,omitempty"` // ν of Davidson's model
 	Means         []Mean          `json:"means,omitempty"`
 	Differences   []Difference    `json:"differences,omitempty"`
+	Labels        []LabelShare    `json:"labels,omitempty"`
+	Settled       int             `json:"settled,omitempty"` // of labels: items that have one, by a majority or an adjudicator
 	Disagreements Disagreements   `json:"disagreements"`
 	Notes         []string        `json:"notes,omitempty"`
 }
@@ -147,9 +149,12 @@ func ResultOf(q *rung.RatingQueue, seats map[string]int, ratings []rung.Rating, 
 	out.Disagreements.Open = out.Disagreements.Items - out.Disagreements.Settled
 	out.Raters = b.raters()
 	b.agreement(out)
-	if q.Kind == rung.Pairwise {
+	switch q.Kind {
+	case rung.Pairwise:
 		b.preferences(out)
-	} else {
+	case rung.Labelled:
+		b.labels(out)
+	default:
 		b.values(out)
 	}
 	b.notes(out)
@@ -157,6 +162,10 @@ func ResultOf(q *rung.RatingQueue, seats map[string]int, ratings []rung.Rating, 
 }
 
 func (b *builder) agreement(out *Result) {
+	if b.q.Kind == rung.Labelled {
+		out.Agreement = append(out.Agreement, b.labelAgreements()...)
+		return
+	}
 	if b.q.Kind == rung.Pairwise {
 		out.Agreement = append(out.Agreement, agreements(b.judged, "", b.q, b.o)...)
 		return
@@ -401,11 +410,15 @@ func (b *builder) notes(out *Result) {
 	}
 	for _, a := range out.Agreement {
 		if (strings.HasSuffix(a.Measure, "nominal") || strings.HasSuffix(a.Measure, "ordinal")) && a.High < weakAgreement {
-			add("Raters agree little%s (%s, at most %s): conclusions need an α of .667 or more; sharpen the question or the anchors.", of(a.Criterion), a.Measure, trim(a.High))
+			add("Raters agree little%s (%s, at most %s): conclusions need an α of .667 or more; sharpen %s.", of(a.Criterion), a.Measure, trim(a.High), b.toSharpen())
 		}
 	}
 	if out.Disagreements.Open > 0 {
-		add("%s wait to be settled: rung rate adjudicate %s --rater NAME. Until then they count with the mean of their raters.", count(out.Disagreements.Open, "disagreement"), b.q.Name)
+		if b.q.Kind == rung.Labelled {
+			add("%s wait to be settled: rung label adjudicate %s --rater NAME. Until then those without a majority have no label.", count(out.Disagreements.Open, "disagreement"), b.q.Name)
+		} else {
+			add("%s wait to be settled: rung rate adjudicate %s --rater NAME. Until then they count with the mean of their raters.", count(out.Disagreements.Open, "disagreement"), b.q.Name)
+		}
 	}
 	if left := out.Items - out.Rated; left > 0 {
 		add("%s of %d nobody has rated yet.", count(left, "item"), out.Items)
@@ -413,6 +426,13 @@ func (b *builder) notes(out *Result) {
 	if out.Ratings > 0 {
 		add("Intervals are over inputs, with these raters: they say nothing about other raters.")
 	}
+}
+
+func (b *builder) toSharpen() string {
+	if b.q.Kind == rung.Labelled {
+		return "the guidelines"
+	}
+	return "the question or the anchors"
 }
 
 func of(criterion string) string {

@@ -17,22 +17,32 @@ const (
 	plannedHalf  = .1
 )
 
-// categories is how many different ratings there are.
-func categories(kind rung.RatingKind, noTies bool) int {
+// categories is how many different ratings there are. Of labels that are not from a list there are many, of which few are common.
+func categories(q *rung.RatingQueue) int {
 	switch {
-	case kind == rung.Rubric:
+	case q.Kind == rung.Rubric:
 		return 5
-	case noTies:
+	case q.Kind == rung.Labelled:
+		return min(max(len(q.Labels.Output.Labels), 2), 5)
+	case q.NoTies:
 		return 2
 	}
 	return 3
 }
 
-// seats gives each rater the items, the checks among them, an order, and the sides.
-func (m *maker) seats() {
+// seating is a queue of which the items are made, while it gets its seats.
+type seating struct {
+	q     *rung.RatingQueue
+	o     *Options
+	asked []int // places of the items that somebody is to rate, checks left out
+	rng   *rand.Rand
+}
+
+// assign gives each rater the items, the checks among them, an order, and the sides.
+func assign(q *rung.RatingQueue, asked, gold []int, o *Options, rng *rand.Rand) {
+	m := &seating{q, o, asked, rng}
 	work := m.share()
 	sides := newSides(m.q, m.rng)
-	gold := m.goldItems()
 	repeats := map[int]int{} // item → the item that repeats it
 	for s, items := range work {
 		m.rng.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
@@ -43,7 +53,7 @@ func (m *maker) seats() {
 
 // share gives items to seats: those that overlap to PerItem of them, such that everybody has about the same number and every two
 // raters share about as many items, the others to one each.
-func (m *maker) share() [][]int {
+func (m *seating) share() [][]int {
 	n := len(m.o.Raters)
 	work, together := make([][]int, n), make([][]int, n)
 	for i := range together {
@@ -69,7 +79,7 @@ func (m *maker) share() [][]int {
 	return work
 }
 
-func (m *maker) overlap() int {
+func (m *seating) overlap() int {
 	switch {
 	case m.o.PerItem < 2:
 		return 0
@@ -78,11 +88,11 @@ func (m *maker) overlap() int {
 	case m.o.Overlap > 0:
 		return min(m.o.Overlap, len(m.asked))
 	}
-	return min(len(m.asked), stats.AgreementSampleSize(plannedAlpha, plannedHalf, categories(m.o.Kind, m.o.NoTies), m.o.PerItem, .95))
+	return min(len(m.asked), stats.AgreementSampleSize(plannedAlpha, plannedHalf, categories(m.q), m.o.PerItem, .95))
 }
 
 // nextRater is the one with the least work, of these the one who shares the fewest items with those chosen already.
-func (m *maker) nextRater(work, together [][]int, chosen []int) int {
+func (m *seating) nextRater(work, together [][]int, chosen []int) int {
 	best, order := -1, m.rng.Perm(len(work))
 	shared := func(r int) (n int) {
 		for _, c := range chosen {
@@ -102,7 +112,7 @@ func (m *maker) nextRater(work, together [][]int, chosen []int) int {
 }
 
 // withChecks puts gold items evenly among a rater's items, and repeats of early items a third of the way later.
-func (m *maker) withChecks(items, gold []int, repeats map[int]int) []int {
+func (m *seating) withChecks(items, gold []int, repeats map[int]int) []int {
 	total := int(math.Round(m.o.Checks * float64(len(items))))
 	golds := min((total+1)/2, len(gold))
 	again := min(total-golds, len(items)/2)
@@ -125,12 +135,12 @@ func insertAfter(order []int, item, gap, x int) []int {
 	return slices.Insert(order, min(at, len(order)), x)
 }
 
-func (m *maker) repeatOf(item int, repeats map[int]int) int {
+func (m *seating) repeatOf(item int, repeats map[int]int) int {
 	if r, ok := repeats[item]; ok {
 		return r
 	}
 	twin := m.q.Items[item]
-	twin.ID, twin.Check, twin.Of = m.id(), rung.RepeatCheck, twin.ID
+	twin.ID, twin.Check, twin.Of = NextID(m.q), rung.RepeatCheck, twin.ID
 	m.q.Items = append(m.q.Items, twin)
 	repeats[item] = len(m.q.Items) - 1
 	return repeats[item]

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/store"
 )
 
@@ -25,6 +26,8 @@ type Session struct {
 	role  rung.RatingRole
 	asks  []rung.RatingAsk
 	said  map[string][]Heard // for an adjudicator: what raters said, without their names
+	look  *LabelForm         // of labels: how the screen asks for one
+	form  *form.Form         // of labels
 	now   func() time.Time
 
 	mu    sync.Mutex
@@ -42,11 +45,15 @@ func Join(ctx context.Context, st store.Ratings, q *rung.RatingQueue, rater stri
 	if err != nil {
 		return nil, err
 	}
-	return newSession(st, q, rater, rung.AsRater, Seat(q, seat)), nil
+	return newSession(st, q, rater, rung.AsRater, Seat(q, seat))
 }
 
-func newSession(st store.Ratings, q *rung.RatingQueue, rater string, role rung.RatingRole, asks []rung.RatingAsk) *Session {
-	return &Session{st: st, q: q, items: Items(q), rater: rater, role: role, asks: asks, now: time.Now, by: map[string]rung.Rating{}}
+func newSession(st store.Ratings, q *rung.RatingQueue, rater string, role rung.RatingRole, asks []rung.RatingAsk) (*Session, error) {
+	look, f, err := labelForm(q)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{st: st, q: q, items: Items(q), rater: rater, role: role, asks: asks, look: look, form: f, now: time.Now, by: map[string]rung.Rating{}}, nil
 }
 
 // Input is one field of an example's input as a person reads it.
@@ -60,6 +67,8 @@ type Said struct {
 	Item    string         `json:"item"`
 	Choice  string         `json:"choice,omitempty"` // "left", "right" or "tie"
 	Values  map[string]int `json:"values,omitempty"`
+	Text    string         `json:"text,omitempty"`  // the label, as it was chosen or typed
+	Modes   []string       `json:"modes,omitempty"` // that the shown answer shows
 	Skipped bool           `json:"skipped,omitempty"`
 	Comment string         `json:"comment,omitempty"`
 	Seconds float64        `json:"seconds,omitempty"`
@@ -69,6 +78,8 @@ type Said struct {
 type Heard struct {
 	Choice  string         `json:"choice,omitempty"`
 	Values  map[string]int `json:"values,omitempty"`
+	Text    string         `json:"text,omitempty"`
+	Modes   []string       `json:"modes,omitempty"`
 	Comment string         `json:"comment,omitempty"`
 }
 
@@ -78,7 +89,8 @@ type Question struct {
 	Place     int      `json:"place"` // 1-based, of all items of this person
 	Input     []Input  `json:"input"`
 	Reference string   `json:"reference,omitempty"`
-	Answers   []string `json:"answers"` // one, or the left and the right one
+	Answers   []string `json:"answers"`         // one, or the left and the right one; of labels none or the one that was given
+	Start     string   `json:"start,omitempty"` // of labels: what to begin from
 	Before    *Said    `json:"before,omitempty"`
 	Heard     []Heard  `json:"heard,omitempty"`
 }
@@ -93,8 +105,9 @@ type State struct {
 	Ask      string           `json:"ask"`
 	Criteria []rung.Criterion `json:"criteria,omitempty"`
 	Ties     bool             `json:"ties"`
-	Done     int              `json:"done"`    // rated
-	Skipped  int              `json:"skipped"` // looked at and not rated
+	Form     *LabelForm       `json:"form,omitempty"` // of labels
+	Done     int              `json:"done"`           // rated
+	Skipped  int              `json:"skipped"`        // looked at and not rated
 	Total    int              `json:"total"`
 	CanUndo  bool             `json:"can_undo"`
 	Seconds  float64          `json:"seconds"`            // median over what was rated, 0 before anything was
@@ -133,7 +146,7 @@ func (s *Session) state(ctx context.Context, item string, before *rung.Rating) (
 		return nil, err
 	}
 	out := &State{Queue: s.q.Name, Task: s.q.Task, Rater: s.rater, Role: s.role, Kind: s.q.Kind, Ask: s.q.Question, Criteria: blindCriteria(s.q.Criteria),
-		Ties: !s.q.NoTies, Total: len(s.asks), CanUndo: len(s.order) > 0}
+		Ties: !s.q.NoTies, Form: s.look, Total: len(s.asks), CanUndo: len(s.order) > 0}
 	var seconds []float64
 	for i := range s.order {
 		if s.order[i].Skipped {
@@ -174,6 +187,10 @@ func (s *Session) question(at int, before *rung.Rating) *Question {
 	if len(item.Reference) > 0 {
 		q.Reference = TextOf(item.Reference)
 	}
+	if len(item.Start) > 0 {
+		q.Start = TextOf(item.Start)
+	}
+	q.Answers = []string{}
 	for _, o := range item.Options {
 		q.Answers = append(q.Answers, o.Text)
 	}
@@ -181,7 +198,10 @@ func (s *Session) question(at int, before *rung.Rating) *Question {
 		slices.Reverse(q.Answers)
 	}
 	if before != nil {
-		q.Before = &Said{Item: ask.Item, Choice: choice(before.Preference, ask.Swapped), Values: before.Values, Comment: before.Comment, Seconds: before.Seconds}
+		q.Before = &Said{Item: ask.Item, Choice: choice(before.Preference, ask.Swapped), Values: before.Values, Modes: before.Modes, Comment: before.Comment, Seconds: before.Seconds}
+		if len(before.Label) > 0 {
+			q.Before.Text = TextOf(before.Label)
+		}
 	}
 	return q
 }
@@ -249,9 +269,14 @@ func (s *Session) rating(said Said) (rung.Rating, error) {
 		return r, nil
 	}
 	var err error
-	if s.q.Kind == rung.Rubric {
+	switch s.q.Kind {
+	case rung.Rubric:
 		r.Values, err = s.values(said.Values)
-	} else {
+	case rung.Labelled:
+		if r.Modes, err = s.modes(said.Modes); err == nil {
+			r.Label, err = s.label(said.Text, s.items[said.Item].Input)
+		}
+	default:
 		r.Preference, err = s.preference(said.Choice, r.Swapped)
 	}
 	return r, err

@@ -180,7 +180,10 @@ func TestAdjudication(t *testing.T) {
 	st := openStore(t, q)
 	items := Items(q)
 	rateAll := func(name string, seat int, prefer func(i int) rung.Preference) {
-		s := newSession(st, q, name, rung.AsRater, Seat(q, seat))
+		s, err := newSession(st, q, name, rung.AsRater, Seat(q, seat))
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i, a := range s.asks {
 			r := s.blank(i)
 			r.Preference = prefer(slices.IndexFunc(q.Items, func(x rung.RatingItem) bool { return x.ID == a.Item }))

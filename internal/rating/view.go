@@ -18,7 +18,7 @@ type Section struct {
 // Sections are the result as tables. Every figure stands with its interval, n and method.
 func (r *Result) Sections() []Section {
 	var out []Section
-	for _, s := range []Section{r.sharesSection(), r.strengthsSection(), r.meansSection(), r.differencesSection(), r.agreementSection(), r.ratersSection(), r.driftSection()} {
+	for _, s := range []Section{r.sharesSection(), r.strengthsSection(), r.meansSection(), r.differencesSection(), r.labelSections(), r.agreementSection(), r.ratersSection(), r.driftSection()} {
 		if len(s.Rows) > 1 {
 			out = append(out, s)
 		}
@@ -167,8 +167,11 @@ func (r *Result) agreementSection() Section {
 
 func (r *Result) ratersSection() Section {
 	others, left := "above the others", ""
-	if r.Kind == rung.Pairwise {
+	switch r.Kind {
+	case rung.Pairwise:
 		others, left = "as the others", "left"
+	case rung.Labelled:
+		others = "as the others"
 	}
 	s := Section{Title: "Raters", Rows: [][]string{{"rater", "rated", "skipped", "s per item", "known ratings", "repeats", left, others, "checks"}}}
 	var ivs []rung.Interval
@@ -220,8 +223,8 @@ func (r *Result) driftSection() Section {
 	s.Footer = methods(ivs...)
 	if len(s.Rows) > 1 {
 		what := "by how many points the rater's values lie above those of the others"
-		if r.Kind == rung.Pairwise {
-			what = "the share of the others' preferences that are the same"
+		if r.Kind != rung.Rubric {
+			what = "the share of what the others said that is the same"
 		}
 		s.Footer = append(s.Footer, "Compared: "+what+", on shared items in the order in which they were rated.")
 	}
