@@ -11,6 +11,7 @@ import (
 	"github.com/rung-dev/rung/internal/climb"
 	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/judge"
+	"github.com/rung-dev/rung/internal/recipe"
 	"github.com/rung-dev/rung/internal/stats"
 )
 
@@ -119,36 +120,50 @@ func (p *Project) judged(ctx context.Context, tally *grade.Tally, card *rung.Sco
 // uncalibrated is added to the method of figures that nobody has held against people, wherever they are shown.
 const uncalibrated = "; uncalibrated judge"
 
-// corrected is a judge's figure with its bias taken out; false where the judge is not calibrated.
+// corrected is a judge's figure with its bias taken out; false where the judge is not calibrated, and where the evaluation stopped early:
+// the corrected interval is not one of a sequence. n is the number of examples.
 func corrected(tally *grade.Tally, candidate rung.Digest, metric string, c *judge.Calibration, level float64) (stats.Estimate, bool) {
-	if c == nil || !c.OK {
+	if c == nil || !c.OK || tally.Stopped() {
 		return stats.Estimate{}, false
 	}
-	ids, scores, clusters, ok := tally.Judged(metric)
-	if !ok || len(scores) == 0 {
+	answers := verdictsOf(tally, metric)
+	if len(answers) == 0 {
 		return stats.Estimate{}, false
 	}
-	var own []judge.Observation
-	rated := map[string]bool{}
+	examples := map[string]bool{}
+	for i := range answers {
+		examples[answers[i].Example] = true
+	}
+	own, rated := ownRated(c, candidate, examples)
+	others := answers
+	if len(own) >= judge.EnoughRated {
+		others = slices.DeleteFunc(answers, func(o judge.Observation) bool { return rated[o.Example] })
+	}
+	e := c.Correct(own, others, level, seed).Estimate
+	e.N = len(examples)
+	return e, true
+}
+
+// verdictsOf are the judge's scores of a tally as observations that nobody rated.
+func verdictsOf(tally *grade.Tally, metric string) []judge.Observation {
+	scores, _ := tally.Judged(metric)
+	out := make([]judge.Observation, len(scores))
+	for i, s := range scores {
+		out[i] = judge.Observation{Example: s.Example, Group: recipe.GroupOf(s.Example, s.Group), Judge: s.Score}
+	}
+	return out
+}
+
+// ownRated are the observations of a candidate's answers to the named examples that people rated, one for each.
+func ownRated(c *judge.Calibration, candidate rung.Digest, examples map[string]bool) (own []judge.Observation, rated map[string]bool) {
+	rated = map[string]bool{}
 	for _, o := range c.Kept {
-		if o.By(candidate) && !rated[o.Example] && slices.Contains(ids, o.Example) {
+		if o.By(candidate) && !rated[o.Example] && examples[o.Example] {
 			rated[o.Example] = true
 			own = append(own, o)
 		}
 	}
-	var others []float64
-	var otherClusters []int
-	enough := len(own) >= judge.EnoughRated
-	for i, id := range ids {
-		if enough && rated[id] {
-			continue
-		}
-		others = append(others, scores[i])
-		if clusters != nil {
-			otherClusters = append(otherClusters, clusters[i])
-		}
-	}
-	return c.Correct(own, others, otherClusters, level, seed).Estimate, true
+	return own, rated
 }
 
 // judging fills in what is known of the judges of a result. Where the metric that decides is a calibrated judge's, its figure decides

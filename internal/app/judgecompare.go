@@ -119,7 +119,7 @@ func (p *Project) sumUp(ctx context.Context, out *JudgeMatch, obs []judge.Observ
 	}
 	out.Judge = *info
 	if c != nil && c.OK {
-		iv := rung.Interval(c.Correct(nil, values, clusters, level, seed).Interval)
+		iv := rung.Interval(c.Correct(nil, obs, level, seed).Interval)
 		out.Corrected = &iv
 	} else {
 		out.Wins.Method += uncalibrated

@@ -101,20 +101,26 @@ func outsideMetric(name, source, part string, k kind) metric {
 		}}
 }
 
-// Judged are the ids of the examples scored so far with a metric's own scores and clusters, in the frozen order. ok is false for an
-// unknown metric.
-func (t *Tally) Judged(metric string) (ids []string, scores []float64, clusters []int, ok bool) {
+// Own is one answer's own score of a metric.
+type Own struct {
+	Example string
+	Group   string
+	Score   float64
+}
+
+// Judged are the own scores of a metric so far, in the frozen order; several of an example that was answered several times. ok is false
+// for an unknown metric.
+func (t *Tally) Judged(metric string) (scores []Own, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i, ok := t.g.index[metric]
 	if !ok {
-		return nil, nil, nil, false
+		return nil, false
 	}
-	rows := t.rows()
-	for _, row := range rows {
-		ids = append(ids, t.ids[row])
+	for _, row := range t.rows() {
+		scores = append(scores, Own{t.ids[row], t.groups[row], t.columns[i].own[row]})
 	}
-	return ids, t.own(i, rows), t.clusters(rows), true
+	return scores, true
 }
 
 // Try gives one metric's own score of one answer. failed says why it could not judge, where it is one that can fail (an expression, a

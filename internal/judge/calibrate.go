@@ -77,8 +77,7 @@ func Calibrate(obs []Observation, s Settings) Calibration {
 	}
 	c.Agreement, c.Among = agreement(rated, s)
 	c.Biases = biases(obs, s)
-	e := stats.PPI(stats.Rated{People: humans(rated), Judge: verdicts(rated), Clusters: clusters(rated),
-		Judged: verdicts(others), JudgedClusters: clusters(others)}, stats.Tuned, s.options())
+	e := stats.PPI(withOthers(rated, others), stats.Tuned, s.options())
 	c.People, c.Raw, c.Corrected, c.Lambda = rung.Interval(e.Alone.Interval), rung.Interval(e.Raw.Interval), rung.Interval(e.Interval), e.Lambda
 	c.OK = c.Rated >= EnoughRated && len(c.Agreement) > 0 && c.Agreement[0].Low > 0
 	c.Says = c.words()
@@ -260,16 +259,31 @@ func strength(v float64) string {
 	return "almost perfectly"
 }
 
-// Correct gives a figure of other answers with the judge's bias taken out, by what is known from the rated ones. rated are the
-// observations that belong to the figure's own answers, judge and clusters its values: with enough of them the estimate is tuned;
-// otherwise the bias of all rated answers is taken out, which supposes that the judge errs on these answers as on those.
-func (c *Calibration) Correct(own []Observation, others []float64, otherClusters []int, level float64, seed uint64) stats.PPIEstimate {
+// withOthers are rated observations and others that only the judge saw, for prediction-powered inference.
+func withOthers(rated, others []Observation) stats.Rated {
+	r := stats.Rated{People: humans(rated), Judge: verdicts(rated), Judged: verdicts(others)}
+	r.Clusters, r.JudgedClusters = together(rated, others)
+	return r
+}
+
+// Correct gives a figure of other answers with the judge's bias taken out, by what is known from the rated ones. own are the rated
+// observations that belong to the figure's own answers, others its answers that only the judge saw: with enough own ones the estimate is
+// tuned; otherwise the bias of all rated answers is taken out, which supposes that the judge errs on these answers as on those, and
+// others must be all of the figure's answers.
+func (c *Calibration) Correct(own, others []Observation, level float64, seed uint64) stats.PPIEstimate {
 	o := stats.Options{Level: level, Seed: seed}
 	if len(own) >= EnoughRated {
-		return stats.PPI(stats.Rated{People: humans(own), Judge: verdicts(own), Clusters: clusters(own), Judged: others, JudgedClusters: otherClusters},
-			stats.Tuned, o)
+		return stats.PPI(withOthers(own, others), stats.Tuned, o)
 	}
-	e := stats.PPI(stats.Rated{People: humans(c.Kept), Judge: verdicts(c.Kept), Clusters: clusters(c.Kept), Judged: others, JudgedClusters: otherClusters}, 1, o)
+	e := stats.PPI(withOthers(c.Kept, others), 1, o)
 	e.N = len(others)
 	return e
+}
+
+// Difference is what people would say of second − first, from pairs of answers to one example: Human and Judge of an observation are
+// differences there, and rated are the pairs of which people rated both answers. p is two-sided.
+func Difference(rated, others []Observation, level float64, seed uint64) (e stats.PPIEstimate, p float64) {
+	r := withOthers(rated, others)
+	o := stats.Options{Level: level, Seed: seed, Bounds: stats.Bounds{Low: -1, High: 1}}
+	return stats.PPI(r, stats.Tuned, o), stats.PPIP(r, stats.Tuned, 0, o)
 }

@@ -330,3 +330,27 @@ func TestUselessJudgesAreNotCalibrated(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersToOneInputAreOneCluster: ratings of two candidates' answers to the same examples are no more independent for having no group,
+// so everything measured on them is as sure as one answer each is, and no surer.
+func TestAnswersToOneInputAreOneCluster(t *testing.T) {
+	var one, two []judge.Observation
+	for i := range 60 {
+		people := float64(i%4) / 4
+		o := judge.Observation{Example: fmt.Sprint(i), People: []float64{people}, Judge: min(1, people+float64(i%3)/4), Length: float64(i % 5)}
+		one, two = append(one, o), append(two, o, o)
+	}
+	if judge.Clusters(one) != nil {
+		t.Error("one answer to each example is a cluster")
+	}
+	a, b := judge.Calibrate(one, judge.Settings{Seed: 1}), judge.Calibrate(two, judge.Settings{Seed: 1})
+	width := func(iv rung.Interval) float64 { return iv.High - iv.Low }
+	for i, f := range a.Agreement {
+		if g := b.Agreement[i]; width(g.Interval) < .95*width(f.Interval) {
+			t.Errorf("%s of every answer twice: [%v, %v], of each once [%v, %v]", f.Name, g.Low, g.High, f.Low, f.High)
+		}
+	}
+	if width(b.Corrected) < .95*width(a.Corrected) {
+		t.Errorf("corrected: %+v of every answer twice, %+v of each once", b.Corrected, a.Corrected)
+	}
+}

@@ -146,6 +146,5 @@ func rehearsal(rated []Observation, n int, seed uint64, s Settings) stats.PPIEst
 	}
 	o := s.options()
 	o.Resamples = 1000 // a draw is one of hundreds
-	return stats.PPI(stats.Rated{People: humans(few), Judge: verdicts(few), Clusters: clusters(few), Judged: verdicts(rest), JudgedClusters: clusters(rest)},
-		stats.Tuned, o)
+	return stats.PPI(withOthers(few, rest), stats.Tuned, o)
 }

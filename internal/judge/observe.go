@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/stats"
 )
 
 // Observation is one answer, or one pair of answers, with what people and a judge said about it. Values lie between 0 and 1: a score
@@ -85,36 +86,45 @@ func words(text string) float64 { return float64(max(len(strings.Fields(text)), 
 // LengthOf is an answer's length as observations have it.
 func LengthOf(answer string) float64 { return math.Log2(words(answer)) }
 
-// Clusters are the cluster numbers of observations, by their groups; nil where each stands alone.
+// input is what an observation shares with others: its group, else its example. Answers of several candidates to one input are one cluster.
+func (o *Observation) input() string {
+	switch {
+	case o.Group != "":
+		return "group " + o.Group
+	case o.Example != "":
+		return "example " + o.Example
+	}
+	return ""
+}
+
+// Clusters are the cluster numbers of observations, by their inputs; nil where each stands alone.
 func Clusters(obs []Observation) []int { return clusters(obs) }
 
-// clusters are the cluster numbers of observations; nil where no two share a group.
+// clusters are the cluster numbers of observations; nil where no two share an input.
 func clusters(obs []Observation) []int {
-	seen := map[string]int{}
-	out := make([]int, len(obs))
+	inputs := make([]string, len(obs))
+	seen := make(map[string]bool, len(obs))
 	shared := false
 	for i := range obs {
-		if obs[i].Group == "" {
-			out[i] = -1 - i
-			continue
+		inputs[i] = obs[i].input()
+		shared = shared || seen[inputs[i]]
+		if inputs[i] != "" {
+			seen[inputs[i]] = true
 		}
-		c, there := seen[obs[i].Group]
-		if !there {
-			c = i
-			seen[obs[i].Group] = i
-		}
-		shared = shared || there
-		out[i] = c
 	}
 	if !shared {
 		return nil
 	}
-	for i := range out {
-		if out[i] < 0 {
-			out[i] = len(obs) + i
-		}
+	return stats.Clusters(inputs)
+}
+
+// together are the clusters of two lists in one numbering; nil where no two observations of either share an input.
+func together(a, b []Observation) (ofA, ofB []int) {
+	all := clusters(slices.Concat(a, b))
+	if all == nil {
+		return nil, nil
 	}
-	return out
+	return all[:len(a)], all[len(a):]
 }
 
 // keep are the observations for which ok holds.

@@ -163,8 +163,18 @@ func Repeated(ex *rung.Example, answers int) *rung.Example {
 		return ex
 	}
 	one := *ex
-	one.Group = "answers to " + ex.ID
+	one.Group = answersTo + ex.ID
 	return &one
+}
+
+const answersTo = "answers to "
+
+// GroupOf is an example's own group where its answers may have been made one cluster by Repeated.
+func GroupOf(example, group string) string {
+	if group == answersTo+example {
+		return ""
+	}
+	return group
 }
 
 // flush hands on the pending scores that are before every stop there can be, once there are at least n.

@@ -200,3 +200,63 @@ func TestPPIOfLittle(t *testing.T) {
 		t.Errorf("no rating at all claims %v to %v", none.Low, none.High)
 	}
 }
+
+// TestPPIOfSharedInputs: where the answers that only the judge saw are to the inputs of the rated ones (λ = 1), the two means move together,
+// and an interval that takes them as independent holds too seldom.
+func TestPPIOfSharedInputs(t *testing.T) {
+	const sims, n, level = 400, 220, .9
+	draw := func(rng *rand.Rand) (r stats.Rated) {
+		for i := range n {
+			// A hard input: people like its answers less, the judge only a little less, so that rest and verdicts rise together.
+			ease := rng.NormFloat64() * .2
+			score := func(by float64) float64 { return min(max(.5+by*ease+.03*rng.NormFloat64(), 0), 1) }
+			r.People, r.Judge, r.Judged = append(r.People, score(1)), append(r.Judge, score(.4)), append(r.Judged, score(.4))
+			r.Clusters, r.JudgedClusters = append(r.Clusters, i), append(r.JudgedClusters, i)
+		}
+		return r
+	}
+	held, apart := 0, 0
+	rng := rand.New(rand.NewPCG(5, 5))
+	for range sims {
+		r := draw(rng)
+		o := stats.Options{Level: level, Seed: 1}
+		if stats.PPI(r, 1, o).Contains(.5) {
+			held++
+		}
+		r.JudgedClusters = nil
+		if stats.PPI(r, 1, o).Contains(.5) {
+			apart++
+		}
+	}
+	least := level - 3*math.Sqrt(level*(1-level)/sims)
+	if share := float64(held) / sims; share < least {
+		t.Errorf("the interval holds the mean in %.1f %% of samples, want %v %%", 100*share, 100*level)
+	}
+	if share := float64(apart) / sims; share > least {
+		t.Errorf("taken as independent it holds it in %.1f %%, so the case shows nothing", 100*share)
+	}
+}
+
+// TestPPIPIsItsInterval: the p-value turns at the level at which the interval lets go of the claim.
+func TestPPIPIsItsInterval(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	for _, n := range []int{40, 250} {
+		var r stats.Rated
+		r.People, r.Judge = judged(rng, n, judges["graded, a harsh judge"].draw)
+		_, r.Judged = judged(rng, 300, judges["graded, a harsh judge"].draw)
+		for _, lambda := range []float64{stats.Tuned, 1, 0} {
+			for _, m := range []float64{.48, .52, .9} {
+				p := stats.PPIP(r, lambda, m, stats.Options{Seed: 1, Resamples: 2000})
+				at := func(p float64) bool {
+					return stats.PPI(r, lambda, stats.Options{Level: 1 - p, Seed: 1, Resamples: 2000}).Contains(m)
+				}
+				if p > 1./5000 && p < 1 && (at(p*1.01) || !at(p/1.01)) {
+					t.Errorf("%d rated, λ %v: p of %v is %v, and the intervals there say otherwise", n, lambda, m, p)
+				}
+				if m == .9 && p > 1./5000 {
+					t.Errorf("%d rated, λ %v: p of %v is %v", n, lambda, m, p)
+				}
+			}
+		}
+	}
+}
