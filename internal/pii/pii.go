@@ -200,7 +200,7 @@ func (e *Engine) withNames(text string, found []span) []span {
 	said := tg.tag(model, text, found, buf[:0])
 	said = slices.DeleteFunc(said, func(sp span) bool { return sp.sure < e.sure })
 	kept := slices.DeleteFunc(found, func(sp span) bool {
-		weak := sp.kind == Date || sp.kind == Phone
+		weak := sp.kind == Date || sp.kind == Phone && sp.rule == "formed"
 		return weak && slices.ContainsFunc(said, func(o span) bool {
 			return o.kind == sp.kind && o.start <= sp.start && o.end >= sp.end || o.kind == Address && o.start <= sp.start && o.end > sp.end
 		})
