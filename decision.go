@@ -65,6 +65,8 @@ type Document struct {
 	Rungs    []Outcome   `json:"rungs"`
 	Decision Decision    `json:"decision"`
 	Notes    []string    `json:"notes,omitempty"` // what a reader must know: machine busy, data changed, near-duplicates kept
+	Data     []DataRef   `json:"data,omitempty"`  // the datasets that the examples came from
+	Terms    Terms       `json:"terms,omitzero"`  // of all its data: the strictest
 	Started  time.Time   `json:"started"`
 	Version  string      `json:"version"`
 }

@@ -18,6 +18,9 @@ type Release struct {
 	Run       string      `json:"run"`
 	Guards    []GuardSpec `json:"guards,omitempty"`
 	Licences  Licences    `json:"licences"`
+	Data      []DataRef   `json:"data,omitempty"`           // the datasets that the climb's examples came from
+	Terms     Terms       `json:"terms,omitzero"`           // of all data that it was made from: the strictest
+	Review    []string    `json:"require_review,omitempty"` // aliases that may point at it only when its risk review is signed
 	Parity    Parity      `json:"parity"`
 	Commit    string      `json:"commit,omitempty"` // of the Git work tree that holds the task file; empty outside one
 	Dirty     bool        `json:"dirty,omitempty"`  // the tree had changes, and the user said that it may
@@ -69,6 +72,7 @@ type ReleaseLine struct {
 	Note      string    `json:"note,omitempty"`
 	By        string    `json:"by"`
 	At        time.Time `json:"at"`
+	Review    []string  `json:"require_review,omitempty"` // as Release.Review
 }
 
 // Aliases that rung itself knows. Requests for a bare task name go to Production.

@@ -49,6 +49,7 @@ type Observer interface {
 type Project struct {
 	Task    *rung.Task
 	Data    *data.Dataset
+	Terms   *Governed
 	Form    *form.Form
 	Grader  *grade.Grader
 	Store   store.Store
@@ -106,6 +107,12 @@ func (p *Project) load(ctx context.Context) error {
 	}
 	if p.opt.Wall != nil {
 		p.Task.Budget.Wall = *p.opt.Wall
+	}
+	if p.Terms, err = Govern(p.Task); err != nil {
+		return err
+	}
+	if err := p.Terms.Usable(); err != nil {
+		return err
 	}
 	if p.Form, err = form.New(p.Task.Output); err != nil {
 		return err

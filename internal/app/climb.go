@@ -25,6 +25,9 @@ import (
 func (p *Project) Climb(ctx context.Context, all, full bool, version string) (*rung.Document, error) {
 	ctx, cancel := p.WithWall(ctx)
 	defer cancel()
+	if err := p.Terms.strictly(p.Task); err != nil {
+		return nil, err
+	}
 	kit, err := p.buildingKit(ctx)
 	if err != nil {
 		return nil, err
@@ -83,7 +86,11 @@ func (s *steps) start(plan climb.Plan, version string) {
 		},
 		Decision: rung.Decision{Verdict: rung.Inconclusive, Reasons: []string{"The climb has not ended."}},
 	}
+	s.doc.Data, s.doc.Terms = s.Terms.Data, s.Terms.Terms()
 	for _, n := range s.Data.Notes {
+		s.note(n)
+	}
+	if n := s.Terms.Unsaid(s.Task.Rungs); n != "" {
 		s.note(n)
 	}
 }
@@ -236,8 +243,10 @@ func (s *steps) Score(ctx context.Context, c *rung.Candidate, level float64, sto
 }
 
 // Compare implements climb.Steps.
-func (s *steps) Compare(_ context.Context, a, b rung.Digest, level float64) (rung.Comparison, error) {
-	return grade.Compare(s.tallies[a], s.tallies[b], s.Task.Bar.Metric, level, seed)
+func (s *steps) Compare(ctx context.Context, a, b rung.Digest, level float64) (rung.Comparison, error) {
+	c, err := s.contrast(ctx, side{a, s.tallies[a]}, side{b, s.tallies[b]}, s.Task.Bar.Metric, level, s.Task.Bar.MinGain)
+	return rung.Comparison{Metric: c.Metric, Difference: c.Difference, P: c.P, PHolm: c.P, Test: c.Test, Significant: c.Undecided == "" && c.P < 1-level,
+		Practical: c.Practical, Raw: c.Raw, Undecided: c.Undecided}, err
 }
 
 // Outcome implements climb.Steps.

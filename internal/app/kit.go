@@ -19,7 +19,7 @@ func (p *Project) kit() *recipe.Kit {
 	k := &recipe.Kit{
 		Task: p.Task, Building: p.Data.Building, Form: p.Form, Grader: p.Grader.Deciding(),
 		Door: p.Door, Can: p.can, Store: p.Store, Dir: p.Dir, Documents: p.documents,
-		Embedder: p.Task.Embedder, Log: p.log,
+		Embedder: p.Task.Embedder, Log: p.log, Forbids: p.Terms.Forbids,
 	}
 	if p.hasLocal() {
 		k.Engine = p.Engine

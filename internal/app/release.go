@@ -14,6 +14,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/engine"
+	"github.com/rung-dev/rung/internal/govern"
 	"github.com/rung-dev/rung/internal/model"
 	"github.com/rung-dev/rung/internal/registry"
 	"github.com/rung-dev/rung/internal/store"
@@ -148,9 +149,10 @@ func (m *releasing) describe(ctx context.Context) (*rung.Release, error) {
 		At: time.Now().UTC().Truncate(time.Second), Rung: m.opt.Program,
 		Base: rung.BaseModel{Model: c.Model, Weights: c.Weights, Licence: engine.FactOf(c.Model).Licence},
 	}
-	r.Licences = rung.Licences{Data: m.task.Licences, Base: r.Base.Licence}
+	r.Data, r.Terms, r.Review = m.doc.Data, govern.Join(m.doc.Terms, m.task.Terms), m.task.Review
+	r.Licences = rung.Licences{Data: r.Terms.Licence, Base: r.Base.Licence}
 	if len(r.Licences.Data) == 0 {
-		m.note("The task file names no licence for its data (licence: …).")
+		m.note("Nobody names a licence for the data (licence: … in the task file or the dataset's sources).")
 	}
 	git, err := gitState(ctx, m.task.File, m.opt.Store)
 	if err != nil {
@@ -289,7 +291,7 @@ func ReleasesDir(store string) string { return filepath.Join(store, releasesDir)
 // LineOf is what lists show of a release.
 func LineOf(r *rung.Release) rung.ReleaseLine {
 	return rung.ReleaseLine{Task: r.Task, Version: r.Version, Digest: r.Digest, Candidate: r.Candidate.Digest(), Rung: r.Candidate.Rung,
-		Model: r.Candidate.Model, Note: r.Note, By: r.By, At: r.At}
+		Model: r.Candidate.Model, Note: r.Note, By: r.By, At: r.At, Review: r.Review}
 }
 
 // MoveAlias points an alias at a version that exists, from wherever it points now. Where somebody else moves it in the same

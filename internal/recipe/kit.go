@@ -67,6 +67,7 @@ type Kit struct {
 	Dir       string // of the store: adapters and training jobs live in it
 	Observer  Observer
 	Log       *slog.Logger
+	Forbids   func(rung.Rung) string // why the terms of the data forbid a rung; nil: they forbid none
 
 	pool          *pool
 	index         *retrieve.Index
@@ -119,6 +120,11 @@ func (k *Kit) Build(ctx context.Context, r rung.Rung, ref rung.ModelRef) (*Built
 func (k *Kit) Inapplicable(r rung.Rung, ref rung.ModelRef) string {
 	if r.Retrieves() && len(k.Task.Documents) == 0 {
 		return "the task has no documents to retrieve from"
+	}
+	if k.Forbids != nil {
+		if why := k.Forbids(r); why != "" {
+			return why
+		}
 	}
 	if r.Trains() {
 		return k.untrainable(ref)
