@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/pii"
 )
 
 // Session is the guards of one request: it remembers which placeholder stands for which value. It is for one goroutine.
@@ -266,21 +267,7 @@ func (s *Session) redact(m *member, stage rung.GuardStage, u *unit, spans []span
 	u.text, u.changed = b.String(), true
 }
 
-// disjoint sorts spans and leaves out those that overlap an earlier one; of those that start together the longest stays, of
-// equal ones the first.
+// disjoint gives the spans in the order of the text without those that overlap an earlier one; what is given stays as it is.
 func disjoint(spans []span) []span {
-	spans = slices.Clone(spans)
-	slices.SortStableFunc(spans, func(a, b span) int {
-		if a.start != b.start {
-			return a.start - b.start
-		}
-		return b.end - a.end
-	})
-	out := spans[:0]
-	for _, sp := range spans {
-		if sp.end > sp.start && (len(out) == 0 || sp.start >= out[len(out)-1].end) {
-			out = append(out, sp)
-		}
-	}
-	return out
+	return pii.Disjoint(slices.Clone(spans), func(s *span) (start, end int) { return s.start, s.end })
 }

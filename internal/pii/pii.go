@@ -221,7 +221,7 @@ func apart(kept []span, sp span) bool {
 
 // merge adds findings that overlap none that is there, and keeps all sorted.
 func merge(all, fresh []span) []span {
-	for _, sp := range disjoint(fresh) {
+	for _, sp := range Disjoint(fresh, (*span).bounds) {
 		i, _ := slices.BinarySearchFunc(all, sp.start, func(s span, at int) int { return s.start - at })
 		if i < len(all) && all[i].start < sp.end || i > 0 && all[i-1].end > sp.start {
 			continue
@@ -245,23 +245,27 @@ func findings(s Seen, spans []span) []Finding {
 	return out
 }
 
-// disjoint sorts spans, in place, and leaves out those that overlap an earlier one; of those that start together the longest
-// stays, of equal ones the first.
-func disjoint(spans []span) []span {
-	if len(spans) < 2 {
+// Disjoint sorts spans, in place, and leaves out those that overlap an earlier one, and empty ones; of those that start together the
+// longest stays, of equal ones the first. bounds gives start and end of a span.
+func Disjoint[S any](spans []S, bounds func(*S) (start, end int)) []S {
+	if len(spans) == 0 {
 		return spans
 	}
-	slices.SortStableFunc(spans, func(a, b span) int {
-		if a.start != b.start {
-			return a.start - b.start
+	slices.SortStableFunc(spans, func(a, b S) int {
+		aStart, aEnd := bounds(&a)
+		bStart, bEnd := bounds(&b)
+		if aStart != bStart {
+			return aStart - bStart
 		}
-		return b.end - a.end
+		return bEnd - aEnd
 	})
-	out := spans[:0]
-	for _, sp := range spans {
-		if sp.end > sp.start && (len(out) == 0 || sp.start >= out[len(out)-1].end) {
-			out = append(out, sp)
+	out, last := spans[:0], -1
+	for i := range spans {
+		if start, end := bounds(&spans[i]); end > start && start >= last {
+			out, last = append(out, spans[i]), end
 		}
 	}
 	return out
 }
+
+func (s *span) bounds() (int, int) { return s.start, s.end }

@@ -21,7 +21,7 @@ func findSecrets(text string, found []span) []span {
 	for i := range found {
 		found[i].rule = secretRule
 	}
-	return disjoint(found)
+	return Disjoint(found, (*span).bounds)
 }
 
 // findPEM finds private keys. One without an end is hidden to the end of its lines of base64.
