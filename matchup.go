@@ -45,6 +45,11 @@ type Contrast struct {
 	Test        string   `json:"test"`
 	Significant bool     `json:"significant"`
 	Practical   bool     `json:"practical"` // the whole interval lies above min_gain
+	// Raw is the difference of a calibrated judge's own scores, where Difference is what people would say (prediction-powered inference).
+	Raw *Interval `json:"raw,omitempty"`
+	// Undecided says why the difference decides nothing, whatever its p-value: a judge's own scores that nothing corrects. It is in no
+	// family and never significant.
+	Undecided string `json:"undecided,omitempty"`
 }
 
 // Equivalence says whether a difference is shown to be smaller than a margin either way (two one-sided tests).

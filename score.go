@@ -116,4 +116,7 @@ type Comparison struct {
 	Test        string   `json:"test"`       // "exact McNemar", "Wilcoxon signed-rank"
 	Significant bool     `json:"significant"`
 	Practical   bool     `json:"practical"` // the interval lies above min_gain
+	// Raw and Undecided are as those of a Contrast.
+	Raw       *Interval `json:"raw,omitempty"`
+	Undecided string    `json:"undecided,omitempty"`
 }

@@ -38,7 +38,7 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		pair, err := p.pair(all[0], e, metric, p.Grader.Names())
+		pair, err := p.pair(ctx, all[0], e, metric, p.Grader.Names())
 		if err != nil {
 			return nil, err
 		}
@@ -54,11 +54,11 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 }
 
 // pair compares b with a on the named metrics, which both must have, and on every segment.
-func (p *Project) pair(a, b *Evaluated, metric string, names []string) (*rung.Pair, error) {
+func (p *Project) pair(ctx context.Context, a, b *Evaluated, metric string, names []string) (*rung.Pair, error) {
 	level := 1 - p.Task.Alpha
 	out := &rung.Pair{A: a.Doc.Subject.Name, B: b.Doc.Subject.Name}
 	for _, name := range names {
-		c, err := contrast(a.Tally, b.Tally, name, level, p.Task.Bar.MinGain)
+		c, err := p.contrast(ctx, a.side(), b.side(), name, level, p.Task.Bar.MinGain)
 		if err != nil {
 			return nil, err
 		}
@@ -69,39 +69,49 @@ func (p *Project) pair(a, b *Evaluated, metric string, names []string) (*rung.Pa
 		c.Practical = false // min_gain is in the unit of the bar's metric
 		out.Others = append(out.Others, c)
 	}
-	if gain := p.Task.Bar.MinGain; gain > 0 {
-		e, _, _, err := grade.Difference(a.Tally, b.Tally, metric, 1-2*p.Task.Alpha, seed)
+	if gain := p.Task.Bar.MinGain; gain > 0 && out.Deciding.Undecided == "" {
+		e, err := p.difference(ctx, a.side(), b.side(), metric, 1-2*p.Task.Alpha)
 		if err != nil {
 			return nil, err
 		}
 		q := stats.Equivalent(e, gain)
 		out.Equivalence = &rung.Equivalence{Margin: gain, Interval: rung.Interval(q.Interval), P: q.P, Shown: q.Shown}
 	}
-	if err := pairSegments(out, a, b, metric, level, p.Task.Bar.MinGain); err != nil {
+	if err := p.pairSegments(ctx, out, a, b, metric, level); err != nil {
 		return nil, err
 	}
 	countShifts(out, a.Tally.Successes(), b.Tally.Successes())
 	return out, nil
 }
 
-func contrast(a, b *grade.Tally, metric string, level, gain float64) (rung.Contrast, error) {
-	e, p, test, err := grade.Difference(a, b, metric, level, seed)
-	return rung.Contrast{Metric: metric, Difference: rung.Interval(e.Interval), P: p, PHolm: p, Family: 1, Test: test,
-		Practical: e.Low > gain}, err
+func (e *Evaluated) side() side { return side{e.Doc.Subject.Digest, e.Tally} }
+
+// difference is the estimate of b − a, of a judge's metric with its lean taken out.
+func (p *Project) difference(ctx context.Context, a, b side, metric string, level float64) (stats.Estimate, error) {
+	e, _, _, err := grade.Difference(a.tally, b.tally, metric, level, seed)
+	if err != nil {
+		return e, err
+	}
+	j, err := p.judgeDifference(ctx, a, b, metric, level)
+	if err == nil && j != nil && j.undecided == "" {
+		return j.estimate, nil
+	}
+	return e, err
 }
 
-func pairSegments(out *rung.Pair, a, b *Evaluated, metric string, level, gain float64) error {
+func (p *Project) pairSegments(ctx context.Context, out *rung.Pair, a, b *Evaluated, metric string, level float64) error {
 	names := segmentNames(a.Examples)
 	if len(names) < 2 {
 		return nil
 	}
 	for _, name := range names {
 		in := inSegment(a.Examples, name)
-		left, right := a.Tally.Part(in), b.Tally.Part(in)
-		if left.Len() == 0 || right.Len() == 0 {
+		left, right := a.side(), b.side()
+		left.tally, right.tally = left.tally.Part(in), right.tally.Part(in)
+		if left.tally.Len() == 0 || right.tally.Len() == 0 {
 			continue // neither figure nor n: an early stop came before it
 		}
-		c, err := contrast(left, right, metric, level, gain)
+		c, err := p.contrast(ctx, left, right, metric, level, p.Task.Bar.MinGain)
 		if rung.CodeOf(err) == rung.CodeInput { // nothing in common there
 			continue
 		}
@@ -145,6 +155,7 @@ func adjust(m *rung.Matchup) {
 		}
 	}
 	for _, family := range [][]*rung.Contrast{deciding, others, segments} {
+		family = slices.DeleteFunc(family, func(c *rung.Contrast) bool { return c.Undecided != "" })
 		ps := make([]float64, len(family))
 		for i, c := range family {
 			ps[i] = c.P
@@ -160,6 +171,8 @@ func finding(p *rung.Pair, m *rung.Matchup) string {
 	d := &p.Deciding
 	same := p.Equivalence != nil && p.Equivalence.Shown
 	switch {
+	case d.Undecided != "":
+		return fmt.Sprintf("nothing is decided between %s and %s: %s", p.B, p.A, d.Undecided)
 	case d.Significant && d.Difference.Value > 0 && d.Practical:
 		return fmt.Sprintf("%s is better than %s, by more than min_gain %g", p.B, p.A, m.MinGain)
 	case d.Significant && d.Difference.Value > 0 && same:

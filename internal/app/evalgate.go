@@ -78,14 +78,14 @@ func NewBaseline(e *Evaluated, c *rung.Candidate, metrics []string) *rung.Baseli
 }
 
 // Gate holds an evaluation to a baseline, to the bar, or to both.
-func (p *Project) Gate(_ context.Context, e *Evaluated, opt GateOptions) (*rung.GateResult, error) {
+func (p *Project) Gate(ctx context.Context, e *Evaluated, opt GateOptions) (*rung.GateResult, error) {
 	out := &rung.GateResult{Evaluation: *e.Doc}
 	if opt.Baseline == nil || opt.Bar {
 		out.Checks = append(out.Checks, rung.GateCheck{Name: "bar: " + e.Doc.Metric, Verdict: e.Doc.Verdict, Reason: e.Doc.Reason,
 			Figure: e.Doc.Scorecard.Metrics[e.Doc.Metric]})
 	}
 	if opt.Baseline != nil {
-		if err := p.gateBaseline(e, &opt, out); err != nil {
+		if err := p.gateBaseline(ctx, e, &opt, out); err != nil {
 			return nil, err
 		}
 	}
@@ -102,7 +102,7 @@ func (p *Project) Gate(_ context.Context, e *Evaluated, opt GateOptions) (*rung.
 }
 
 // gateBaseline pairs the evaluation with the baseline on the examples that are the same in both.
-func (p *Project) gateBaseline(e *Evaluated, opt *GateOptions, out *rung.GateResult) error {
+func (p *Project) gateBaseline(ctx context.Context, e *Evaluated, opt *GateOptions, out *rung.GateResult) error {
 	base := opt.Baseline
 	old, now, examples := shared(base, e)
 	out.Baseline = &base.Evaluation
@@ -128,7 +128,7 @@ func (p *Project) gateBaseline(e *Evaluated, opt *GateOptions, out *rung.GateRes
 		return err
 	}
 	oldDoc := base.Evaluation
-	pair, err := p.pair(&Evaluated{&oldDoc, a, examples}, &Evaluated{e.Doc, b, examples}, e.Doc.Metric, names)
+	pair, err := p.pair(ctx, &Evaluated{&oldDoc, a, examples}, &Evaluated{e.Doc, b, examples}, e.Doc.Metric, names)
 	if err != nil {
 		return err
 	}
@@ -167,6 +167,8 @@ func baselineCheck(pair *rung.Pair, margin float64, was, is map[string]bool, row
 	c := rung.GateCheck{Name: fmt.Sprintf("baseline: %s within %g", pair.Deciding.Metric, margin), Figure: d, Verdict: rung.Inconclusive}
 	figure := fmt.Sprintf("%s − baseline is %+.3f [%+.3f, %+.3f] (%g %% interval, n=%d, %s)", pair.Deciding.Metric, d.Value, d.Low, d.High, 100*d.Level, d.N, d.Method)
 	switch {
+	case pair.Deciding.Undecided != "":
+		c.Reason = figure + ": nothing is decided by it, since " + pair.Deciding.Undecided
 	case d.Low >= -margin:
 		c.Verdict, c.Reason = rung.Pass, figure+fmt.Sprintf(": not worse by more than %g", margin)
 	case d.High < 0:

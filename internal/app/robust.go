@@ -59,7 +59,7 @@ func (p *Project) robust(ctx context.Context, sub *Subject, suite *Suite, base *
 		return nil, err
 	}
 	r := &rung.Robust{Kind: string(kind), Says: kind.Says(), Changed: n, Figure: e.Doc.Scorecard.Metrics[opt.Metric], Evaluation: e.Doc.ID}
-	if r.Contrast, err = contrast(base.Tally, e.Tally, opt.Metric, level, 0); err != nil {
+	if r.Contrast, err = plainContrast(base.side(), e.side(), opt.Metric, level, 0); err != nil {
 		return nil, err
 	}
 	r.Contrast.Practical = false // a loss has no smallest gain worth having

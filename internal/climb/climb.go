@@ -209,7 +209,7 @@ func (c *climber) compare(ctx context.Context, o *rung.Outcome) error {
 			return err
 		}
 		cmp.With, cmp.Candidate = below.Rung, below.Candidate
-		cmp.Practical = cmp.Difference.Low > c.plan.Bar.MinGain
+		cmp.Practical = cmp.Undecided == "" && cmp.Difference.Low > c.plan.Bar.MinGain
 		o.Comparisons = append(o.Comparisons, cmp)
 	}
 	return nil
@@ -217,21 +217,20 @@ func (c *climber) compare(ctx context.Context, o *rung.Outcome) error {
 
 // adjust puts all the climb's comparisons on one table and corrects their p-values by Holm's method.
 func (c *climber) adjust() {
+	var all []*rung.Comparison
 	var p []float64
 	for i := range c.outcomes {
 		for j := range c.outcomes[i].Comparisons {
-			p = append(p, c.outcomes[i].Comparisons[j].P)
+			cmp := &c.outcomes[i].Comparisons[j]
+			if cmp.Undecided != "" {
+				cmp.Significant = false
+				continue
+			}
+			all, p = append(all, cmp), append(p, cmp.P)
 		}
 	}
-	adjusted := stats.Holm(p)
-	n := 0
-	for i := range c.outcomes {
-		for j := range c.outcomes[i].Comparisons {
-			cmp := &c.outcomes[i].Comparisons[j]
-			cmp.PHolm = adjusted[n]
-			cmp.Significant = cmp.PHolm < c.plan.Alpha
-			n++
-		}
+	for i, adjusted := range stats.Holm(p) {
+		all[i].PHolm, all[i].Significant = adjusted, adjusted < c.plan.Alpha
 	}
 }
 

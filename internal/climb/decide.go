@@ -64,6 +64,9 @@ func (c *climber) gain(cmp rung.Comparison) string {
 		cmp.Metric, signed(d.Value), num(d.Low), num(d.High), num(100*d.Level), d.N, cmp.Test, pValue(cmp.PHolm))
 	gain := num(c.plan.Bar.MinGain)
 	switch {
+	case cmp.Undecided != "":
+		return fmt.Sprintf("%s %s [%s–%s] (%s %% interval, n=%d) by the judge's own scores, which decides nothing: %s",
+			cmp.Metric, signed(d.Value), num(d.Low), num(d.High), num(100*d.Level), d.N, cmp.Undecided)
 	case cmp.Practical && cmp.Significant:
 		return s + "; the gain is significant and larger than min_gain " + gain
 	case cmp.Significant && d.Value > 0:

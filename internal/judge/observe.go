@@ -127,6 +127,12 @@ func together(a, b []Observation) (ofA, ofB []int) {
 	return all[:len(a)], all[len(a):]
 }
 
+// InOrder sorts observations by example, so that what resamples them gives the same figures each time.
+func InOrder(obs []Observation) []Observation {
+	slices.SortFunc(obs, func(a, b Observation) int { return strings.Compare(a.Example, b.Example) })
+	return obs
+}
+
 // keep are the observations for which ok holds.
 func keep(obs []Observation, ok func(*Observation) bool) []Observation {
 	var out []Observation

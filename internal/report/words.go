@@ -12,6 +12,8 @@ import (
 func comparisonWords(c rung.Comparison, b rung.BarInfo, f figures) string {
 	gain := f.of(b.Metric).score(b.MinGain)
 	switch {
+	case c.Undecided != "":
+		return "decides nothing: " + c.Undecided
 	case !c.Significant && c.P < b.Alpha && c.PHolm > c.P:
 		return "no difference found once all comparisons are counted; that does not show that they are the same"
 	case !c.Significant:
