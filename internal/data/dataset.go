@@ -20,8 +20,9 @@ type Dataset struct {
 	Digest   rung.Digest // of all examples and their splits: changes when any of them does
 	Notes    []string    // what a reader of the results must know
 
-	Rows           int // rows of the files
-	LeftOut        int // copies of held-out examples that were marked for train or dev
+	From           []*Folder // the datasets that the examples are of
+	Rows           int       // rows of the files
+	LeftOut        int       // copies of held-out examples that were marked for train or dev
 	Duplicates     Duplicates
 	Contradictions []Contradiction // the first 50
 	Contradicting  int             // all of them
@@ -52,7 +53,7 @@ func Freeze(ctx context.Context, task *rung.Task, im *Imported) (*Dataset, error
 	if err != nil {
 		return nil, err
 	}
-	d := &Dataset{Rows: im.Rows, Duplicates: c.duplicates, Contradictions: c.contradictions, Contradicting: c.contradicting}
+	d := &Dataset{Rows: im.Rows, From: im.From, Duplicates: c.duplicates, Contradictions: c.contradictions, Contradicting: c.contradicting}
 	d.Notes = slices.Concat(im.Notes, c.notes, notes)
 	if n := c.contradicting; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("%s an earlier one: same input, other output (the first: %s and %s)", verb(n, "example contradicts", "examples contradict"), c.contradictions[0].A, c.contradictions[0].B))

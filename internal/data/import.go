@@ -27,6 +27,7 @@ type Imported struct {
 	Notes    []string       // what a person should know although it is no fault
 	Rows     int            // rows read, faulty ones included
 	Broken   int            // rows whose output breaks the output form
+	From     []*Folder      // the datasets among the files
 }
 
 // Import reads the example files of the task. Faults in rows do not stop it; the error is for what stops it, such as a
@@ -37,12 +38,50 @@ func Import(ctx context.Context, task *rung.Task, f *form.Form) (*Imported, erro
 
 func (im *importer) files(ctx context.Context) (*Imported, error) {
 	for _, path := range im.task.Examples {
+		if IsFolder(path) {
+			if err := im.folder(ctx, path); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		im.open(path)
 		if err := im.file(ctx, path); err != nil {
 			return nil, err
 		}
 	}
 	return im.finish(), nil
+}
+
+// folder reads the splits of a dataset, which are held to their digests: what was changed after the dataset was built is an error. A
+// row's split is that of its file.
+func (im *importer) folder(ctx context.Context, path string) error {
+	f, err := OpenFolder(path)
+	if err != nil {
+		return err
+	}
+	if err := f.Verify(); err != nil {
+		return err
+	}
+	im.out.From = append(im.out.From, f)
+	rows := 0
+	for _, s := range f.Dataset.Splits {
+		if s.Rows == 0 {
+			continue
+		}
+		rows += s.Rows
+		im.open(f.Path(s.File))
+		before := len(im.out.Examples)
+		if err := im.file(ctx, f.Path(s.File)); err != nil {
+			return err
+		}
+		for i := range im.out.Examples[before:] {
+			im.out.Examples[before+i].Split = s.Split
+		}
+	}
+	if rows == 0 {
+		im.faultAt(shownPath(path), "the dataset holds no labelled row", "have its unlabelled rows labelled (rung label), and build it again")
+	}
+	return nil
 }
 
 // importer turns rows of any file into examples.

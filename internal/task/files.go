@@ -18,7 +18,7 @@ const maxDocuments = 100_000
 var exampleKinds = []string{".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"}
 
 func (r *reader) examples(s section) []string {
-	const do = "name a file of examples (.jsonl, .csv or .parquet), or a list of such files"
+	const do = "name a file of examples (.jsonl, .csv or .parquet), a dataset folder, or a list of such"
 	if r.formOnly || s.need("examples", do) == nil {
 		return nil
 	}
@@ -29,8 +29,15 @@ func (r *reader) examples(s section) []string {
 			r.fail(it.at, it.text+" is listed twice", "keep it once")
 			continue
 		}
+		if readable(filepath.Join(path, "dataset.json")) == nil { // what rung data build made
+			files = append(files, path)
+			continue
+		}
 		if err := readable(path); err != nil {
 			what, do := fileFault(it.text, err)
+			if errors.Is(err, errIsDir) {
+				what, do = it.text+" is a folder without a dataset.json, so it is no dataset", "name the example files in it, or the folder that rung data build made"
+			}
 			r.fail(it.at, what, do)
 			continue
 		}
