@@ -63,6 +63,15 @@ func (d *Dataset) Sum() (Digest, error) {
 	return DigestBytes(append([]byte("rung dataset 1\n"), b...)), nil
 }
 
+// Generated is how many rows of all splits no person wrote.
+func (d *Dataset) Generated() int {
+	n := 0
+	for _, s := range d.Splits {
+		n += s.Generated
+	}
+	return n
+}
+
 // DatasetRow is one row between and after the steps: an example with what is known about it.
 type DatasetRow struct {
 	ID           string            `json:"id"` // kept through all steps; from the file, or the digest of what the row said when it came in

@@ -1,0 +1,178 @@
+package curate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/dedupe"
+	"github.com/rung-dev/rung/internal/rows"
+)
+
+// dedupeOptions are what is recorded of the step.
+type dedupeOptions struct {
+	Fields      []string `json:"fields"`
+	Exact       bool     `json:"exact,omitempty"`
+	Near        float64  `json:"near,omitempty"`
+	SameNumbers bool     `json:"same_numbers,omitempty"`
+	Keep        string   `json:"keep"`
+	NewestBy    string   `json:"newest_by,omitempty"`
+}
+
+// DedupeReport is what the step found.
+type DedupeReport struct {
+	Clusters  int   `json:"clusters"`           // of more than one row
+	Largest   []int `json:"largest,omitempty"`  // sizes of the largest clusters
+	Conflicts int   `json:"conflicts"`          // removed rows that answer otherwise than the one that stays
+	Textless  int   `json:"textless,omitempty"` // rows without any text that could be compared; they stay
+	Cut       bool  `json:"cut,omitempty"`      // so repetitive that not all pairs were looked at
+}
+
+func (b *build) dedupeStep() stepDef {
+	s := &b.d.Dedupe
+	o := dedupeOptions{Fields: s.Fields, Exact: s.Exact, Near: s.Near, SameNumbers: s.SameNumbers, Keep: s.Keep, NewestBy: s.NewestBy}
+	if len(o.Fields) == 0 {
+		o.Fields = []string{"input"}
+	}
+	if math.IsNaN(o.Near) {
+		o.Near = dedupe.DefaultNear
+	}
+	if o.Exact {
+		o.Near = 0
+	}
+	if o.Keep == "" {
+		o.Keep = string(dedupe.First)
+	}
+	return stepDef{StepDedupe, o, func(ctx context.Context, in *table, out *sink) error {
+		set, err := in.open(ctx)
+		if err != nil {
+			return err
+		}
+		r, err := dedupe.Run(ctx, set, dedupe.Options{Fields: o.Fields, Exact: o.Exact, Near: o.Near, SameNumbers: o.SameNumbers, Keep: dedupe.Keep(o.Keep), NewestBy: o.NewestBy})
+		if err != nil {
+			return err
+		}
+		c := &copying{set: set, result: r}
+		if err := c.findPartners(); err != nil {
+			return err
+		}
+		return c.write(ctx, in, out)
+	}}
+}
+
+// copying writes what dedupe found.
+type copying struct {
+	set     *rows.Set
+	result  *dedupe.Result
+	gone    map[int32]*dedupe.Removed
+	partner map[int32]string // id of a row that stays in another's place
+	swapped int
+}
+
+// head is what of a row decides which copy stays.
+type head struct {
+	ID    string     `json:"id"`
+	Split rung.Split `json:"split"`
+}
+
+// rankOf orders splits: a copy in the held-out set stays before one in dev, and that before others, so that a set that the files mark
+// stays as it is.
+func rankOf(s rung.Split) int {
+	switch s {
+	case rung.HeldoutIs:
+		return 2
+	case rung.Dev:
+		return 1
+	}
+	return 0
+}
+
+// findPartners reads who stays, and exchanges a row that stays for its copy in a set that the files mark for evaluation.
+func (c *copying) findPartners() error {
+	reader := c.set.Reader()
+	defer func() { _ = reader.Close() }() // it only reads
+	heads := map[int32]head{}
+	read := func(doc int32) (head, error) {
+		if h, ok := heads[doc]; ok {
+			return h, nil
+		}
+		raw, err := reader.Read(c.result.Place(doc))
+		if err != nil {
+			return head{}, err
+		}
+		var h head
+		if err := json.Unmarshal(raw, &h); err != nil {
+			return h, fmt.Errorf("a working row: %w", err)
+		}
+		heads[doc] = h
+		return h, nil
+	}
+	c.gone, c.partner = map[int32]*dedupe.Removed{}, map[int32]string{}
+	instead := map[int32]int32{} // row that would stay → its copy that stays in its place
+	for i := range c.result.Removed {
+		x := &c.result.Removed[i]
+		mine, err := read(x.Doc)
+		if err != nil {
+			return err
+		}
+		kept := x.Kept
+		if other, ok := instead[kept]; ok {
+			kept = other
+		}
+		theirs, err := read(kept)
+		if err != nil {
+			return err
+		}
+		if rankOf(mine.Split) > rankOf(theirs.Split) {
+			c.swapped++
+			instead[x.Kept] = x.Doc
+			c.gone[kept] = &dedupe.Removed{Doc: kept, Kept: x.Doc, Reason: x.Reason, Similarity: x.Similarity, Conflict: x.Conflict}
+			c.partner[x.Doc] = mine.ID
+			continue
+		}
+		x.Kept = kept
+		c.gone[x.Doc] = x
+		c.partner[kept] = theirs.ID
+	}
+	return nil
+}
+
+func (c *copying) write(ctx context.Context, in *table, out *sink) error {
+	err := in.each(ctx, func(n int, raw, origin []byte) error {
+		x := c.gone[int32(n)]
+		if x == nil {
+			return out.keep(raw, origin)
+		}
+		r, err := removedAt(raw, origin, string(x.Reason))
+		if err != nil {
+			return err
+		}
+		r.Of, r.Score = c.partner[x.Kept], round(x.Similarity)
+		if x.Conflict {
+			r.Detail = "it answers otherwise than the row that stays: one of the two is wrong"
+		}
+		return out.remove(r)
+	})
+	if err != nil {
+		return err
+	}
+	report := DedupeReport{Clusters: c.result.Found, Conflicts: c.result.Conflict, Textless: c.result.Textless, Cut: c.result.Cut}
+	for _, cluster := range c.result.Clusters[:min(5, len(c.result.Clusters))] {
+		report.Largest = append(report.Largest, cluster.Size)
+	}
+	out.report = report
+	if n := report.Conflicts; n > 0 {
+		out.note("%s otherwise than the row that stays in their place: one of the two answers is wrong", plural(n, "removed copy answers", "removed copies answer"))
+	}
+	if c.swapped > 0 {
+		out.note("%s since a copy lies in a set that the files mark for evaluation", plural(c.swapped, "row went", "rows went"))
+	}
+	if report.Cut {
+		out.note("the rows are so repetitive that not all pairs were compared; some near-copies may be left")
+	}
+	return nil
+}
+
+func round(f float64) float64 { return math.Round(f*1e4) / 1e4 }

@@ -1,0 +1,67 @@
+package curate
+
+import (
+	"encoding/json"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/rows"
+)
+
+// Sample is a removed row for reading in a report: without personal data, whatever the description says about it.
+type Sample struct {
+	Step   string  `json:"step"`
+	Reason string  `json:"reason"`
+	File   string  `json:"file"`
+	Line   int     `json:"line"`
+	Of     string  `json:"of,omitempty"`
+	Score  float64 `json:"score,omitempty"`
+	Detail string  `json:"detail,omitempty"`
+	Text   string  `json:"text,omitempty"`
+}
+
+const (
+	samplesEach = 3 // of a step and reason
+	sampleText  = 280
+)
+
+// samples collects the first rows of each reason.
+type samples struct {
+	privacy *privacy
+	counts  map[[2]string]int
+	all     []Sample
+}
+
+func (s *samples) add(r *rung.RemovedRow) {
+	if s.counts == nil {
+		s.counts = map[[2]string]int{}
+	}
+	key := [2]string{r.Step, r.Reason}
+	if s.counts[key]++; s.counts[key] > samplesEach {
+		return
+	}
+	one := Sample{Step: r.Step, Reason: r.Reason, File: r.File, Line: r.Line, Of: r.Of, Score: r.Score, Detail: rows.Clip([]byte(s.privacy.blankText(r.Detail)), sampleText)}
+	if len(r.Row) > 0 {
+		one.Text = rows.Clip([]byte(rowText(s.privacy.blank(r.Row))), sampleText)
+	}
+	s.all = append(s.all, one)
+}
+
+func (s *samples) list() []Sample { return s.all }
+
+// rowText is what a row asks and answers, on one line; of what is no row its text.
+func rowText(raw json.RawMessage) string {
+	var row rung.DatasetRow
+	if json.Unmarshal(raw, &row) != nil || len(row.Input) == 0 {
+		var text string
+		if json.Unmarshal(raw, &text) == nil {
+			return text
+		}
+		return string(raw)
+	}
+	in, _ := rows.Fields{"input"}.Append(nil, []rows.Member{{Key: []byte("input"), Value: row.Input}})
+	if len(row.Output) == 0 {
+		return string(in)
+	}
+	out, _ := rows.Fields{"output"}.Append(nil, []rows.Member{{Key: []byte("output"), Value: row.Output}})
+	return string(in) + " → " + string(out)
+}

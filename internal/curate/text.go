@@ -1,0 +1,42 @@
+package curate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rung-dev/rung/internal/report"
+)
+
+// Text is the summary for a terminal.
+func (s *Summary) Text() string {
+	var t strings.Builder
+	t.WriteString(s.headline() + "\n" + s.lead() + "\n")
+	for _, w := range s.Warnings {
+		t.WriteString("! " + w + "\n")
+	}
+	table := [][]string{{"", "step", "rows in", "kept", "changed", "removed", "why"}}
+	for _, f := range s.flow() {
+		table = append(table, []string{"", f.Name, fmt.Sprint(f.In), fmt.Sprint(f.Kept), fmt.Sprint(f.Changed), fmt.Sprint(f.Out), strings.Join(f.Why[:min(4, len(f.Why))], ", ")})
+	}
+	t.WriteString("\n" + strings.Join(report.Columns(table), "\n") + "\n")
+	if p := s.personal(); len(p.Types) > 0 {
+		table = [][]string{{"", "personal data", "findings", "rows", "of all"}}
+		for _, x := range p.Types {
+			table = append(table, []string{"", x.Type, fmt.Sprint(x.Findings), fmt.Sprint(x.Rows), x.Share})
+		}
+		t.WriteString("\n" + p.Done + "\n" + strings.Join(report.Columns(table), "\n") + "\n")
+	}
+	notes := ""
+	for _, f := range s.flow() {
+		for _, n := range f.Notes {
+			notes += fmt.Sprintf("  %s: %s\n", f.Name, n)
+		}
+	}
+	if notes != "" {
+		t.WriteString("\nNotes\n" + notes)
+	}
+	if len(s.Unstated) > 0 {
+		t.WriteString("\nNot stated\n  " + strings.Join(s.Unstated, "\n  ") + "\n")
+	}
+	return t.String()
+}
