@@ -2,7 +2,6 @@ package data
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -11,6 +10,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rung-dev/rung/internal/records"
 )
 
 // csv reads a table whose first row names the columns: the input fields, output (or label), and what rows may have besides.
@@ -54,25 +55,10 @@ func (im *importer) csv(ctx context.Context, f io.Reader) error {
 	}
 }
 
-// separator is the sign that separates the columns of the header: spreadsheets write commas, semicolons or tabs.
+// separator is the sign that separates the columns of the header.
 func separator(r *bufio.Reader) rune {
 	head, _ := r.Peek(32 << 10)
-	line, _, _ := bytes.Cut(head, []byte("\n"))
-	best, most := ',', 0
-	for _, c := range ",;\t" {
-		n, quoted := 0, false
-		for _, b := range line {
-			if b == '"' {
-				quoted = !quoted
-			} else if rune(b) == c && !quoted {
-				n++
-			}
-		}
-		if n > most {
-			best, most = c, n
-		}
-	}
-	return best
+	return rune(records.Separator(head))
 }
 
 // csvHeader checks the columns once instead of every row.

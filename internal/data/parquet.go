@@ -12,7 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/records"
 )
 
 // parquet reads a table with the same columns as a CSV file; nested columns are JSON values.
@@ -29,7 +29,7 @@ func (im *importer) parquet(ctx context.Context, f *os.File) (err error) {
 		im.faultAt(im.name, "the file cannot be read: "+err.Error(), "check the disk")
 		return nil
 	}
-	if err := rows.CheckFooter(f, info.Size()); err != nil {
+	if err := records.CheckFooter(f, info.Size()); err != nil {
 		im.faultAt(im.name, "not a Parquet file: "+err.Error(), "write it again, or use JSONL")
 		return nil
 	}
@@ -123,10 +123,36 @@ func (im *importer) parquetValue(column string, value any) ([]byte, bool) {
 		}
 		return im.cell(column, text)
 	}
-	raw, err := json.Marshal(rows.Plain(reflect.ValueOf(value)))
+	raw, err := json.Marshal(plain(reflect.ValueOf(value)))
 	if err != nil {
 		im.fault(fmt.Sprintf("the value of %s has no JSON: %v", column, err), "correct it")
 		return nil, false
 	}
 	return raw, true
+}
+
+// plain is the value of a column with byte strings, also those inside lists and records, turned into text, which JSON would write in base 64.
+func plain(v reflect.Value) any {
+	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) {
+		v = v.Elem()
+	}
+	switch {
+	case !v.IsValid():
+		return nil
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8:
+		return string(v.Bytes())
+	case v.Kind() == reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = plain(v.Index(i))
+		}
+		return out
+	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
+		out := make(map[string]any, v.Len())
+		for it := v.MapRange(); it.Next(); {
+			out[it.Key().String()] = plain(it.Value())
+		}
+		return out
+	}
+	return v.Interface()
 }

@@ -1,6 +1,6 @@
-// Package rows streams the rows of data files of any size in bounded memory. A row is one JSON object. JSON lines are read where they
-// lie, several blocks at a time, and can be read again by their place; CSV, TSV, Parquet and JSON arrays are first written out as JSON
-// lines to a working file. Nothing is changed in place.
+// Package rows streams the rows of data files of any size in bounded memory. A row is one JSON object. JSON lines in UTF-8 are read where
+// they lie, several blocks at a time, and can be read again by their place; everything else that package records reads is first written out
+// as JSON lines to a working file. Nothing is changed in place.
 package rows
 
 import (
@@ -11,16 +11,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/records"
 )
 
 const (
 	// MaxRow is the most bytes of one row. A longer one is an error: it is a file that is not JSON lines.
-	MaxRow    = 16 << 20
+	MaxRow    = records.MaxRow
 	blockSize = 1 << 20
 )
 
@@ -71,8 +71,8 @@ func (s *Set) open(ctx context.Context, path, tmp string) (File, error) {
 		return File{}, &rung.Error{Code: rung.CodeInput, Place: path, What: "is no plain file", Do: "name the data files themselves; a folder's files with a pattern such as folder/*.jsonl"}
 	}
 	f := File{Name: path, Path: path, Size: info.Size(), stat: info}
-	convert, err := converterOf(path)
-	if err != nil || convert == nil {
+	plain, err := records.Plain(ctx, path)
+	if err != nil || plain {
 		return f, err
 	}
 	if s.work == "" {
@@ -81,7 +81,7 @@ func (s *Set) open(ctx context.Context, path, tmp string) (File, error) {
 		}
 	}
 	f.Staged, f.Path = true, filepath.Join(s.work, fmt.Sprintf("%d.jsonl", len(s.Files)))
-	if err := stage(ctx, path, f.Path, convert); err != nil {
+	if err := stage(ctx, path, f.Path, tmp); err != nil {
 		return f, err
 	}
 	info, err = os.Stat(f.Path)
@@ -246,18 +246,13 @@ func (s *Set) fileBlocks(ctx context.Context, i int, f func(*Block) error) error
 			return unreadable(s.Files[i].Name, err)
 		}
 		if len(b) > 0 && end == 0 {
-			return &rung.Error{Code: rung.CodeInput, Place: fmt.Sprintf("%s:%d", s.Files[i].Name, line), What: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Do: "write one JSON object per line (.jsonl)"}
+			return s.TooLong(i, line)
 		}
 		if end == 0 {
 			return nil
 		}
 		block := &Block{File: i, Bytes: b[:end], at: at, line: line}
-		if at == 0 {
-			mark := len("\ufeff")
-			if bytes.HasPrefix(block.Bytes, []byte("\ufeff")) {
-				block.Bytes, block.at = block.Bytes[mark:], int64(mark)
-			}
-		}
+		block.skipMark()
 		line += bytes.Count(b[:end], []byte("\n"))
 		at += int64(end)
 		if err := f(block); err != nil {
@@ -339,13 +334,4 @@ func (s *Set) Where(file uint16, line int) string {
 		return fmt.Sprintf("%s:row %d", s.Files[file].Name, line)
 	}
 	return fmt.Sprintf("%s:%d", s.Files[file].Name, line)
-}
-
-func endsIn(path string, endings ...string) bool {
-	for _, e := range endings {
-		if strings.EqualFold(filepath.Ext(path), e) {
-			return true
-		}
-	}
-	return false
 }

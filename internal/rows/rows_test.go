@@ -1,6 +1,8 @@
 package rows_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -51,12 +53,20 @@ func all(t *testing.T, fields rows.Fields, paths ...string) ([]string, error) {
 
 func TestRowsOfEveryKindOfFile(t *testing.T) {
 	want := []string{"Grüße, \"you\"", "two"}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = z.Write([]byte("{\"text\": \"Gr\\u00fc\u00dfe, \\\"you\\\"\"}\n{\"text\": \"two\"}"))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range map[string]string{
-		"a.jsonl": "\ufeff{\"text\": \"Gr\\u00fc\u00dfe, \\\"you\\\"\"}\r\n\n  {\"text\": \"two\"}",
-		"a.json":  "[{\"text\": \"Grüße, \\\"you\\\"\"},\n {\"text\": \"two\"}]",
-		"a.csv":   "id,text\n1,\"Grüße, \"\"you\"\"\"\n2,two\n",
-		"b.csv":   "id;text\n1;\"Grüße, \"\"you\"\"\"\n2;two\n",
-		"a.tsv":   "id\ttext\n1\t\"Grüße, \"\"you\"\"\"\n2\ttwo\n",
+		"a.jsonl.gz": zipped.String(),
+		"c.csv":      "id,text\n1,\"Gr\xfc\xdfe, \"\"you\"\"\"\n2,two\n", // Windows-1252
+		"a.jsonl":    "\ufeff{\"text\": \"Gr\\u00fc\u00dfe, \\\"you\\\"\"}\r\n\n  {\"text\": \"two\"}",
+		"a.json":     "[{\"text\": \"Grüße, \\\"you\\\"\"},\n {\"text\": \"two\"}]",
+		"a.csv":      "id,text\n1,\"Grüße, \"\"you\"\"\"\n2,two\n",
+		"b.csv":      "id;text\n1;\"Grüße, \"\"you\"\"\"\n2;two\n",
+		"a.tsv":      "id\ttext\n1\t\"Grüße, \"\"you\"\"\"\n2\ttwo\n",
 	} {
 		got, err := all(t, rows.Fields{"text"}, put(t, name, text))
 		if err != nil || strings.Join(got, "|") != strings.Join(want, "|") {
@@ -125,8 +135,8 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		dir:                                     "is no plain file",
 		put(t, "a.jsonl.gz", "x"):               "compressed",
 		put(t, "a.parquet", "PAR1 and no more"): "not a Parquet file",
-		put(t, "a.csv", "a,b\n1,\"2\n"):         "quote",
-		put(t, "a.json", `[{"a": 1}, {"a": `):   "unexpected EOF",
+		put(t, "a.csv", "a,a\n1,2\n"):           "two columns",
+		put(t, "a.zip", "PK\x05\x06"):           "damaged",
 	} {
 		_, err := all(t, rows.Fields{"a"}, path)
 		if rung.CodeOf(err) != rung.CodeInput || !strings.Contains(err.Error(), want) {

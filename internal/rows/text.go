@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/records"
 )
 
 // Member is one key of a row with its JSON value.
@@ -76,19 +77,7 @@ func (x *Extractor) Members(raw []byte) ([]Member, error) {
 }
 
 // Reason puts the error of a broken row into words, without the bytes of the row.
-func Reason(err error) string {
-	var se *jsontext.SyntacticError
-	if !errors.As(err, &se) {
-		return err.Error()
-	}
-	switch {
-	case errors.Is(se.Err, io.ErrUnexpectedEOF):
-		return "not JSON: the row ends before the value does"
-	case errors.Is(se.Err, jsontext.ErrDuplicateName):
-		return "a key is there twice"
-	}
-	return "not JSON: " + se.Err.Error()
-}
+func Reason(err error) string { return records.Reason(err) }
 
 // Fields are the keys whose text is compared. A name with dots goes into objects: input.question.
 type Fields []string
