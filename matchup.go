@@ -28,6 +28,7 @@ type Pair struct {
 	Equivalence *Equivalence   `json:"equivalence,omitempty"` // where the task has a min_gain
 	Others      []Contrast     `json:"others"`                // the other metrics: they explain, in a family of their own
 	Segments    []SegmentShift `json:"segments,omitempty"`    // of the deciding metric, in a family of their own
+	Modes       []ModeShift    `json:"modes,omitempty"`    // failure modes found by rule, in a family of their own
 	BothRight   int            `json:"both_right"`
 	Fixed       int            `json:"fixed"`  // wrong with A, right with B
 	Broken      int            `json:"broken"` // right with A, wrong with B
@@ -65,6 +66,14 @@ type SegmentShift struct {
 	Segment string   `json:"segment"`
 	N       int      `json:"n"`
 	Shift   Contrast `json:"shift"`
+}
+
+// ModeShift is a failure mode found by rule with two subjects, on the examples that both were asked.
+type ModeShift struct {
+	Mode  string   `json:"mode"`
+	A     Interval `json:"a"` // share of the examples with the first subject
+	B     Interval `json:"b"`
+	Shift Contrast `json:"shift"` // B − A
 }
 
 // Baseline is what a gate compares with: the scores of an evaluation, one line per example, small enough to be committed.

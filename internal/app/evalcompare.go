@@ -8,6 +8,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/grade"
+	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/stats"
 )
 
@@ -32,6 +33,9 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 		if metric != e.Doc.Metric { // the scorecard was judged by another metric, and its bar is that one's
 			own.Verdict, own.Reason, own.NeededN, own.AtLeast = "", "", 0, 0
 		}
+		if err := report.SettleEvaluation(ctx, p.Store, &own); err != nil {
+			return nil, err
+		}
 		m.Subjects = append(m.Subjects, own)
 	}
 	for _, e := range all[1:] {
@@ -40,6 +44,9 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 		}
 		pair, err := p.pair(ctx, all[0], e, metric, p.Grader.Names())
 		if err != nil {
+			return nil, err
+		}
+		if err := pairModes(pair, all[0], e, m.Level); err != nil {
 			return nil, err
 		}
 		m.Pairs = append(m.Pairs, *pair)
@@ -123,6 +130,17 @@ func (p *Project) pairSegments(ctx context.Context, out *rung.Pair, a, b *Evalua
 	return nil
 }
 
+// pairModes are the failure modes found by rule. What people said is about the answers that they looked at, which are others for
+// either subject, so it is not compared.
+func pairModes(out *rung.Pair, a, b *Evaluated, level float64) error {
+	all, err := grade.ModeDifferences(a.Tally, b.Tally, level, seed)
+	for _, d := range all {
+		out.Modes = append(out.Modes, rung.ModeShift{Mode: d.Mode, A: rung.Interval(d.A.Interval), B: rung.Interval(d.B.Interval),
+			Shift: rung.Contrast{Metric: d.Mode, Difference: rung.Interval(d.Difference.Interval), P: d.P, PHolm: d.P, Family: 1, Test: d.Test}})
+	}
+	return err
+}
+
 func countShifts(out *rung.Pair, a, b map[string]bool) {
 	for id, was := range a {
 		is, both := b[id]
@@ -140,10 +158,10 @@ func countShifts(out *rung.Pair, a, b map[string]bool) {
 	}
 }
 
-// adjust corrects p-values by Holm's method in three families, since they answer three questions: the deciding metric over all pairs,
-// the other metrics over all pairs, and the segments over all pairs.
+// adjust corrects p-values by Holm's method in four families, since they answer four questions: the deciding metric over all pairs,
+// the other metrics over all pairs, the segments over all pairs, and the failure modes over all pairs.
 func adjust(m *rung.Matchup) {
-	var deciding, others, segments []*rung.Contrast
+	var deciding, others, segments, modes []*rung.Contrast
 	for i := range m.Pairs {
 		p := &m.Pairs[i]
 		deciding = append(deciding, &p.Deciding)
@@ -153,8 +171,11 @@ func adjust(m *rung.Matchup) {
 		for j := range p.Segments {
 			segments = append(segments, &p.Segments[j].Shift)
 		}
+		for j := range p.Modes {
+			modes = append(modes, &p.Modes[j].Shift)
+		}
 	}
-	for _, family := range [][]*rung.Contrast{deciding, others, segments} {
+	for _, family := range [][]*rung.Contrast{deciding, others, segments, modes} {
 		family = slices.DeleteFunc(family, func(c *rung.Contrast) bool { return c.Undecided != "" })
 		ps := make([]float64, len(family))
 		for i, c := range family {
@@ -194,7 +215,7 @@ func matchMethods(m *rung.Matchup) []string {
 	out := []string{
 		fmt.Sprintf("Every subject was asked the same examples of %s (n = %d, digest %s); a call that failed or an answer that cannot be read scores 0 and stays in n.", m.Suite.Name, m.Suite.N, m.Suite.Digest.Short()),
 		fmt.Sprintf("Differences are paired, example by example: B − A. Intervals are two-sided at level %g, each by itself; their methods stand beside them.", m.Level),
-		fmt.Sprintf("p-values are two-sided and adjusted by Holm's method within three families: %s over all pairs, the other metrics over all pairs, the segments over all pairs. Significant means: adjusted p below %g.", m.Metric, m.Alpha),
+		fmt.Sprintf("p-values are two-sided and adjusted by Holm's method within four families: %s over all pairs, the other metrics over all pairs, the segments over all pairs, the failure modes over all pairs. Significant means: adjusted p below %g.", m.Metric, m.Alpha),
 	}
 	if m.MinGain > 0 && len(m.Pairs) > 1 {
 		out = append(out, fmt.Sprintf("“By more than min_gain” means, besides, that the whole interval of that pair lies above %g; the interval is not adjusted for the number of pairs.", m.MinGain))

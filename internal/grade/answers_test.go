@@ -130,3 +130,42 @@ func TestALookAtAnswersThatAreAlike(t *testing.T) {
 		}
 	}
 }
+
+// TestFailureModesAreComparedInPairs: shares with either candidate, the paired difference and its test are those of the same marks given as
+// a pass/fail metric, and groups make them less sure.
+func TestFailureModesAreComparedInPairs(t *testing.T) {
+	g := grader(t, task(labels, rung.Bar{Metric: "accuracy", AtLeast: .5}))
+	match := func(group func(i int) string) grade.ModeDifference {
+		a, b := g.NewTally(80), g.NewTally(80)
+		for i := range 80 {
+			ex := example(`"a"`)
+			ex.ID, ex.Group = fmt.Sprint(i), group(i)
+			one, two := said(`"a"`), said(`"a"`)
+			if i < 24 {
+				one = rung.Answer{Problem: rung.NotJSON}
+			}
+			if i < 4 || i >= 76 {
+				two = rung.Answer{Problem: rung.NotJSON}
+			}
+			a.Add(i, ex, &one)
+			b.Add(i, ex, &two)
+		}
+		all, err := grade.ModeDifferences(a, b, .95, 1)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		return all[0]
+	}
+	d := match(alone)
+	low, high := stats.Wilson(24, 80, .95)
+	if d.Mode != "format" || d.A.Value != .3 || d.A.Low != low || d.A.High != high || d.A.N != 80 || d.B.Value != .1 {
+		t.Errorf("shares are %+v", d)
+	}
+	if want := stats.McNemar(20, 4).P; d.P != want || d.Test != "exact McNemar" || d.Difference.N != 80 || d.Difference.Value > -.19 || d.Difference.High >= 0 {
+		t.Errorf("the difference is %+v, want p %v", d, want)
+	}
+	grouped := match(func(i int) string { return fmt.Sprint("g", i/10) })
+	if grouped.P <= d.P || grouped.Test != "sign flips by cluster" || !strings.Contains(grouped.A.Method, "cluster") || grouped.Difference.High <= d.Difference.High {
+		t.Errorf("in groups: %+v", grouped)
+	}
+}

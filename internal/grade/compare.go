@@ -31,20 +31,24 @@ func Difference(a, b *Tally, metric string, level float64, seed uint64) (e stats
 		return e, 1, "", err
 	}
 	m := &a.g.metrics[p.metric]
-	o := stats.Options{Level: level, Bounds: m.bounds, Seed: seed}
-	switch {
-	case p.plan != nil:
-		e, pValue, test = p.anytimeTest(m, o)
-	case m.kind == passFail || m.kind == graded:
-		e = stats.MeanDifference(p.first, p.second, p.clusters, o)
-		pValue, test = p.scoreTest(m.kind, seed)
-	default:
-		e, pValue, test = p.corpusTest(m, o)
-	}
+	e, pValue, test = p.difference(m, stats.Options{Level: level, Bounds: m.bounds, Seed: seed})
 	if p.single {
 		return a.single(e), pValue, test, nil
 	}
 	return a.counted(e), pValue, test, nil
+}
+
+// difference is the estimate, the two-sided p-value and the test of a pairing.
+func (p *pairing) difference(m *metric, o stats.Options) (e stats.Estimate, pValue float64, test string) {
+	switch {
+	case p.plan != nil:
+		return p.anytimeTest(m, o)
+	case m.kind == passFail || m.kind == graded:
+		e = stats.MeanDifference(p.first, p.second, p.clusters, o)
+		pValue, test = p.scoreTest(m.kind, o.Seed)
+		return e, pValue, test
+	}
+	return p.corpusTest(m, o)
 }
 
 // pairing is one metric of two tallies on the same examples.
@@ -151,6 +155,68 @@ func (t *Tally) side(i int, common map[string]bool, single bool) (ids []string, 
 	}
 	p.partsA = t.parts(i, rows)
 	return ids, p
+}
+
+// ModeDifference is a failure mode found by rule with two candidates: its share with either, of the examples that both were asked, and
+// the paired difference b − a.
+type ModeDifference struct {
+	Mode       string
+	A, B       stats.Estimate
+	Difference stats.Estimate
+	P          float64 // two-sided
+	Test       string
+}
+
+// ModeDifferences are the failure modes that a rule finds with either of two candidates, in the order of the taxonomy. Shares,
+// differences and tests are those of a pass/fail metric.
+func ModeDifferences(a, b *Tally, level float64, seed uint64) ([]ModeDifference, error) {
+	common, plan := a.common(b)
+	idsA, showsA, clusters := a.showing(common)
+	idsB, showsB, _ := b.showing(common)
+	if len(idsA) == 0 || !slices.Equal(idsA, idsB) || len(showsA) != len(showsB) {
+		return nil, &rung.Error{Code: rung.CodeInput, What: "the candidates were not scored on the same examples", Do: "score both on the same held-out set"}
+	}
+	var out []ModeDifference
+	for i := range showsA {
+		p := pairing{first: showsA[i], second: showsB[i], clusters: clusters, plan: plan}
+		if !slices.Contains(p.first, 1) && !slices.Contains(p.second, 1) {
+			continue
+		}
+		d := ModeDifference{Mode: a.g.modes[i].mode.Name}
+		o := stats.Options{Level: level, PassFail: true, Bounds: unit, Seed: seed}
+		d.A, d.B = a.shareOf(p.first, clusters, plan, o), a.shareOf(p.second, clusters, plan, o)
+		d.Difference, d.P, d.Test = p.difference(&metric{kind: passFail, bounds: unit}, o)
+		d.Difference = a.counted(d.Difference)
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// showing are, for each mode of the taxonomy, which rows show it by rule.
+func (t *Tally) showing(common map[string]bool) (ids []string, shows [][]float64, clusters []int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rows := t.rowsIn(common)
+	shows = make([][]float64, len(t.g.modes))
+	for i := range shows {
+		shows[i] = make([]float64, len(rows))
+	}
+	for k, row := range rows {
+		ids = append(ids, t.ids[row])
+		for i := range shows {
+			if t.modes[row]>>i&1 == 1 {
+				shows[i][k] = 1
+			}
+		}
+	}
+	return ids, shows, t.clusters(rows)
+}
+
+func (t *Tally) shareOf(shows []float64, clusters []int, plan *stats.AnytimePlan, o stats.Options) stats.Estimate {
+	if plan == nil {
+		return t.counted(stats.Mean(shows, clusters, o))
+	}
+	return t.counted(stats.NewAnytime(shows, clusters, 0, *plan, o).Interval((1 - o.Level) / 2))
 }
 
 func (p *pairing) scoreTest(k kind, seed uint64) (float64, string) {

@@ -95,6 +95,9 @@ func tickText(v float64, f figures) string {
 	if strings.Contains(s, ".") {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
+	if !f.ascii {
+		s = strings.Replace(s, "-", "−", 1)
+	}
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/modes"
 )
 
 // MatchDetails are a matchup with every example side by side.
@@ -30,6 +31,7 @@ func Match(w io.Writer, m *rung.Matchup, width int, color bool) error {
 	p.b.WriteByte('\n')
 	p.subjectSheet(m)
 	p.pairSheet(m)
+	p.modeSheet(m)
 	for i := range m.Pairs {
 		p.pairDetails(m, &m.Pairs[i])
 	}
@@ -68,15 +70,26 @@ func (p *printer) pairSheet(m *rung.Matchup) {
 	p.sheet(s)
 }
 
-// contrastCells are difference, interval, level, n, p, and method with test.
+// contrastCells are difference, interval, level, n, p, and method with test. What decides nothing has no p-value.
 func (p *printer) contrastCells(c *rung.Contrast) []string {
 	f := evalFigures(p.ascii)
 	d := c.Difference
-	return []string{f.signed(d.Value), f.signed(d.Low) + ", " + f.signed(d.High), percent(d.Level), count(d.N), strings.TrimPrefix(f.pvalue(c.PHolm), "p "), p.key(contrastMethod(c))}
+	return []string{f.signed(d.Value), f.signed(d.Low) + ", " + f.signed(d.High), percent(d.Level), count(d.N), strings.TrimPrefix(contrastP(c, f), "p "), p.key(contrastMethod(c))}
+}
+
+// contrastP is the adjusted p-value; none where nothing is decided.
+func contrastP(c *rung.Contrast, f figures) string {
+	if c.Undecided != "" {
+		return f.none()
+	}
+	return f.pvalue(c.PHolm)
 }
 
 func contrastMethod(c *rung.Contrast) string {
 	s := c.Difference.Method + "; " + c.Test
+	if c.Undecided != "" {
+		return c.Difference.Method + "; decides nothing"
+	}
 	if c.Family > 1 {
 		s += fmt.Sprintf(" (1 of %d)", c.Family)
 	}
@@ -96,6 +109,9 @@ func (p *printer) pairDetails(m *rung.Matchup, pair *rung.Pair) {
 		p.para("  ", "  ", fmt.Sprintf("The difference %s within %s%g: %s (%s interval, n=%d, %s; two one-sided tests, %s).", word, "±", q.Margin,
 			f.change(q.Interval), percent(q.Interval.Level), q.Interval.N, q.Interval.Method, f.pvalue(q.P)))
 	}
+	for _, line := range judgeLines(pair, f) {
+		p.para("  ", "  ", line)
+	}
 	if len(pair.Others) > 0 {
 		s := &sheet{titles: []string{"other metrics", "difference", "interval", "level", "n", "p (Holm)", "method and test"}, numbers: []bool{false, true, false, true, true, true}}
 		for i := range pair.Others {
@@ -110,6 +126,73 @@ func (p *printer) pairDetails(m *rung.Matchup, pair *rung.Pair) {
 		}
 		p.sheet(s)
 	}
+	if len(pair.Modes) > 0 {
+		s := &sheet{titles: []string{"failure modes by rule", "difference", "interval", "level", "n", "p (Holm)", "method and test"}, numbers: []bool{false, true, false, true, true, true}}
+		for i := range pair.Modes {
+			s.add(append([]string{pair.Modes[i].Mode}, p.contrastCells(&pair.Modes[i].Shift)...)...)
+		}
+		p.sheet(s)
+	}
+}
+
+// modeSheet is the failure modes of every subject.
+func (p *printer) modeSheet(m *rung.Matchup) {
+	s := &sheet{titles: []string{"failure mode", "known", "subject", "answers", "share", "interval", "level", "n", "method"}, numbers: []bool{false, false, false, true, true, false, true, true}}
+	f := evalFigures(p.ascii)
+	for _, row := range modesOfAll(m) {
+		iv := row.Share
+		s.add(row.Mode, string(row.Status), row.Subject, count(row.Count), f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), p.key(iv.Method))
+	}
+	if len(s.rows) > 0 {
+		p.b.WriteString("\n" + p.paint("Failure modes of each subject, as shares of the examples", bold) + "\n")
+		p.sheet(s)
+	}
+}
+
+// subjectMode is a failure mode of one subject of a matchup.
+type subjectMode struct {
+	Subject string
+	rung.ModeCount
+}
+
+// modesOfAll are the failure modes of all subjects, by mode, then by how they are known.
+func modesOfAll(m *rung.Matchup) []subjectMode {
+	var out []subjectMode
+	known := map[string]bool{}
+	for i := range m.Subjects {
+		for _, c := range m.Subjects[i].Scorecard.Modes {
+			known[c.Mode] = true
+		}
+	}
+	for _, mode := range modes.Order(rung.StarterModes(), known) {
+		for _, status := range modeStatuses {
+			for i := range m.Subjects {
+				for _, c := range m.Subjects[i].Scorecard.Modes {
+					if c.Mode == mode && c.Status == status {
+						out = append(out, subjectMode{m.Subjects[i].Subject.Name, c})
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// modeStatuses in the order in which they are shown: the strongest evidence first.
+var modeStatuses = []rung.ModeStatus{rung.ModeConfirmed, rung.ModeFound, rung.ModeProposed, rung.ModeRejected}
+
+// judgeLines say of a pair's judges what their own scores differ by where the difference is corrected, and why one decides nothing.
+func judgeLines(pair *rung.Pair, f figures) []string {
+	var out []string
+	for _, c := range append([]rung.Contrast{pair.Deciding}, pair.Others...) {
+		if c.Undecided != "" {
+			out = append(out, fmt.Sprintf("By %s nothing is decided: %s.", c.Metric, c.Undecided))
+		}
+		if r := c.Raw; r != nil {
+			out = append(out, fmt.Sprintf("By %s the difference is what people would say of it. The judge's own scores differ by %s (%s interval, n=%d, %s).", c.Metric, f.change(*r), percent(r.Level), r.N, r.Method))
+		}
+	}
+	return out
 }
 
 // MatchMarkdown writes a matchup as Markdown.
@@ -131,6 +214,7 @@ func MatchMarkdown(w io.Writer, m *rung.Matchup) error {
 		iv := e.Scorecard.Metrics[m.Metric]
 		k.row(md(e.Subject.Name), k.f.score(iv.Value), k.f.score(iv.Low)+"–"+k.f.score(iv.High), percent(iv.Level), count(iv.N), md(iv.Method))
 	}
+	k.matchModes(m)
 	for i := range m.Pairs {
 		k.matchPair(m, &m.Pairs[i])
 	}
@@ -150,6 +234,21 @@ func MatchMarkdown(w io.Writer, m *rung.Matchup) error {
 	return nil
 }
 
+// matchModes are the failure modes of every subject.
+func (m *markdown) matchModes(doc *rung.Matchup) {
+	rows := modesOfAll(doc)
+	if len(rows) == 0 {
+		return
+	}
+	m.line("")
+	m.line("## Failure modes")
+	m.line("")
+	m.table("failure mode", "known", "subject", "answers", "share of examples", "interval", "level", "n", "method")
+	for _, r := range rows {
+		m.row(md(r.Mode), string(r.Status), md(r.Subject), count(r.Count), m.f.score(r.Share.Value), m.f.score(r.Share.Low)+"–"+m.f.score(r.Share.High), percent(r.Share.Level), count(r.Share.N), md(r.Share.Method))
+	}
+}
+
 func (m *markdown) matchPair(doc *rung.Matchup, pair *rung.Pair) {
 	m.line("")
 	m.line("## %s against %s", md(pair.B), md(pair.A))
@@ -159,7 +258,7 @@ func (m *markdown) matchPair(doc *rung.Matchup, pair *rung.Pair) {
 	m.table("paired difference", "value", "interval", "level", "n", "p (Holm)", "method and test")
 	row := func(name string, c *rung.Contrast) {
 		d := c.Difference
-		m.row(name, m.f.signed(d.Value), m.f.signed(d.Low)+", "+m.f.signed(d.High), percent(d.Level), count(d.N), m.f.pvalue(c.PHolm), md(contrastMethod(c)))
+		m.row(name, m.f.signed(d.Value), m.f.signed(d.Low)+", "+m.f.signed(d.High), percent(d.Level), count(d.N), contrastP(c, m.f), md(contrastMethod(c)))
 	}
 	row("**"+md(doc.Metric)+"**", &pair.Deciding)
 	for i := range pair.Others {
@@ -167,6 +266,13 @@ func (m *markdown) matchPair(doc *rung.Matchup, pair *rung.Pair) {
 	}
 	for i := range pair.Segments {
 		row(md(doc.Metric+" in "+segmentName(pair.Segments[i].Segment)), &pair.Segments[i].Shift)
+	}
+	for i := range pair.Modes {
+		row("failure mode "+md(pair.Modes[i].Mode)+", by rule", &pair.Modes[i].Shift)
+	}
+	if lines := judgeLines(pair, m.f); len(lines) > 0 {
+		m.line("")
+		m.list(lines)
 	}
 	if q := pair.Equivalence; q != nil {
 		m.line("")

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/rung-dev/rung"
@@ -40,14 +41,20 @@ func matched(k, n int) *report.MatchDetails {
 		name := fmt.Sprintf("subject %d <b>", i)
 		m.Subjects = append(m.Subjects, rung.Evaluation{ID: fmt.Sprint("e", i), Metric: "accuracy", AtLeast: .7, Answers: 1, Suite: m.Suite,
 			Subject:   rung.SubjectInfo{Name: name, Digest: rung.DigestBytes([]byte(name)), Model: "openai/m"},
-			Scorecard: rung.Scorecard{N: n, Metrics: map[string]rung.Interval{"accuracy": iv(.7 + .02*float64(i)), "macro_f1": iv(.6)}}})
+			Scorecard: rung.Scorecard{N: n, Metrics: map[string]rung.Interval{"accuracy": iv(.7 + .02*float64(i)), "macro_f1": iv(.6), "quality": iv(.6)},
+				Modes: []rung.ModeCount{{Mode: "format", Status: rung.ModeFound, Count: n / 10, Share: iv(.1)}, {Mode: "length", Status: rung.ModeConfirmed, Count: 3, Share: iv(.03)}}}})
 		if i == 0 {
 			continue
 		}
 		c := func(metric string) rung.Contrast {
 			return rung.Contrast{Metric: metric, Difference: rung.Interval{Value: .02, Low: -.01, High: .05, N: n, Level: .95, Method: "clustered CLT (CR0)"}, P: .04, PHolm: .16, Family: k - 1, Test: "exact McNemar"}
 		}
-		m.Pairs = append(m.Pairs, rung.Pair{A: m.Subjects[0].Subject.Name, B: name, N: n, Deciding: c("accuracy"), Others: []rung.Contrast{c("macro_f1")}, BothRight: n,
+		judged, raw := c("quality"), c("quality").Difference
+		judged.Raw = &raw
+		undecided := c("kindness")
+		undecided.Undecided = "people rated both answers to 12 examples, and 30 are needed"
+		m.Pairs = append(m.Pairs, rung.Pair{A: m.Subjects[0].Subject.Name, B: name, N: n, Deciding: c("accuracy"), Others: []rung.Contrast{c("macro_f1"), judged, undecided}, BothRight: n,
+			Modes: []rung.ModeShift{{Mode: "format", A: iv(.1), B: iv(.1), Shift: c("format")}},
 			Segments: []rung.SegmentShift{{Segment: "north", N: n / 2, Shift: c("accuracy")}}, Finding: "no difference is shown, and neither that there is none",
 			Equivalence: &rung.Equivalence{Margin: .02, Interval: rung.Interval{Value: .02, Low: 0, High: .04, N: n, Level: .9, Method: "clustered CLT (CR0)"}, P: .2}})
 	}
@@ -154,10 +161,56 @@ func TestComparisonHasNoBareFigure(t *testing.T) {
 		if !strings.Contains(out, "the judgement of nobody in particular") {
 			t.Errorf("%s does not say what the judge is worth", form)
 		}
+		words := strings.Join(strings.Fields(out), " ")
+		for _, want := range []string{"By kindness nothing is decided: people rated both answers to 12 examples", "own scores differ by", "confirmed", "by rule"} {
+			if !strings.Contains(words, want) {
+				t.Errorf("%s lacks %q", form, want)
+			}
+		}
 	}
 	if strings.Contains(page.String(), "<b>") {
 		t.Error("a name from outside is in the page as markup")
 	}
+}
+
+// TestComparisonFitsEveryWindow: nothing is wider than the window, and rows of figures stay low, in both colour schemes.
+func TestComparisonFitsEveryWindow(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "comparison.html")
+	var page bytes.Buffer
+	d := matched(3, 100)
+	for i := range d.Doc.Subjects {
+		d.Doc.Subjects[i].Subject.Name = []string{"prompt (99a21e2a40f2)", "fewshot (1b9e02f7a1cc)", "http://localhost:8080/v1#model"}[i]
+		iv := d.Doc.Subjects[i].Scorecard.Metrics["accuracy"]
+		iv.Method = "BCa cluster bootstrap, 10000 resamples, widened to the bounded-mean bound, 3 answers each"
+		d.Doc.Subjects[i].Scorecard.Metrics["accuracy"] = iv
+	}
+	if err := report.MatchHTML(&page, d); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, page.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := openTab(t, file)
+	for _, width := range []int64{390, 800, 1400} {
+		for _, scheme := range []string{"light", "dark"} {
+			name := fmt.Sprintf("match_%d_%s", width, scheme)
+			b.run(t, chromedp.EmulateViewport(width, 900))
+			if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}); err != nil {
+				t.Fatal(err)
+			}
+			if w := b.eval(t, "document.documentElement.scrollWidth"); int64(w) > width {
+				t.Errorf("%s: the page is %d pixels wide", name, w)
+			}
+			if h := b.eval(t, `Math.max(...[...document.querySelectorAll("#metrics tbody tr, #modes tbody tr")].map((r) => r.offsetHeight))`); width > 576 && h > 60 || h > 130 {
+				t.Errorf("%s: a row of figures is %d pixels high", name, h)
+			}
+			if n := b.eval(t, `[...document.querySelectorAll("#subjects tbody .range, #differences tbody .range")].filter((e) => getComputedStyle(e).stroke === "none").length`); n > 0 {
+				t.Errorf("%s: %d intervals are drawn in no colour", name, n)
+			}
+			b.shoot(t, name)
+		}
+	}
+	b.quiet(t)
 }
 
 // What CI servers read is well-formed whatever a task's names and reasons hold.

@@ -7,6 +7,7 @@ import (
 	"html"
 	"html/template"
 	"io"
+	"slices"
 
 	"github.com/rung-dev/rung"
 )
@@ -139,6 +140,7 @@ func matchFuncs(m *rung.Matchup) template.FuncMap {
 		values = append(values, iv.Low, iv.High)
 	}
 	s := scoreScale(values, 8, 252)
+	k := &methodKeys{}
 	ds := scale{low: -limit, high: limit, from: 8, to: 252}
 	return template.FuncMap{
 		"score": f.score, "signed": f.signed, "percent": percent, "count": count, "pvalue": f.pvalue, "millis": millis, "usd": usd,
@@ -147,13 +149,40 @@ func matchFuncs(m *rung.Matchup) template.FuncMap {
 		"metric":  func(e rung.Evaluation) rung.Interval { return e.Scorecard.Metrics[m.Metric] },
 		"figure":  func(e rung.Evaluation, name string) rung.Interval { return e.Scorecard.Metrics[name] },
 		"metrics": func() []string { return metricNames(&m.Subjects[0].Scorecard, m.Metric) },
-		"capital": capital, "segment": segmentName, "method": func(c rung.Contrast) string { return contrastMethod(&c) },
-		"strip": func(iv rung.Interval) template.HTML { return strip(iv, m.Subjects[0].AtLeast, s, "") },
-		"axis":  func() template.HTML { return stripAxis(s, f) },
+		"capital": capital, "segment": segmentName, "method": func(c rung.Contrast) template.HTML { return k.of(contrastMethod(&c)) },
+		"by": func(iv rung.Interval) template.HTML { return k.of(iv.Method) }, "legend": func() []keyed { return k.all() },
+		"holm": func(c rung.Contrast) string { return contrastP(&c, f) }, "modes": func() []subjectMode { return modesOfAll(m) },
+		"judged": func(p rung.Pair) []string { return judgeLines(&p, f) },
+		"strip":  func(iv rung.Interval) template.HTML { return strip(iv, m.Subjects[0].AtLeast, s, "plain") },
+		"axis":   func() template.HTML { return stripAxis(s, f) },
 		"shift": func(c rung.Contrast) template.HTML {
-			return difference(rung.Comparison{Difference: c.Difference}, m.MinGain, ds, "")
+			class := "inconclusive"
+			if c.Significant {
+				class = map[bool]string{true: "pass", false: "fail"}[c.Difference.Value > 0]
+			}
+			return difference(rung.Comparison{Difference: c.Difference}, m.MinGain, ds, class)
 		},
 		"shiftAxis": func() template.HTML { return stripAxis(ds, f) },
 		"date":      func() string { return m.Started.UTC().Format("2006-01-02 15:04 MST") },
 	}
+}
+
+// methodKeys name the methods of a page by letters, so that a table's rows stay low; the legend at its end tells them.
+type methodKeys struct{ printer }
+
+// of is the letter of a method, as a link to its words.
+func (k *methodKeys) of(method string) template.HTML {
+	letter := k.key(method)
+	return template.HTML(fmt.Sprintf(`<a class="key" href="#method-%s" title="%s">%s</a>`, letter, html.EscapeString(clean(method)), letter))
+}
+
+// keyed is one line of the legend.
+type keyed struct{ Key, Method string }
+
+func (k *methodKeys) all() []keyed {
+	var out []keyed
+	for _, method := range slices.Clone(k.keys) {
+		out = append(out, keyed{k.key(method), method})
+	}
+	return out
 }

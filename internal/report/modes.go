@@ -131,7 +131,7 @@ func (v *view) modes(d *Details, f figures) {
 		}
 	}
 	for _, mode := range modes.Order(rung.StarterModes(), order) {
-		for _, status := range []rung.ModeStatus{rung.ModeConfirmed, rung.ModeFound, rung.ModeProposed, rung.ModeRejected} {
+		for _, status := range modeStatuses {
 			row := cells[key{mode, status}]
 			for r := range row {
 				if row[r] == "" {
