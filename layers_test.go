@@ -55,6 +55,7 @@ var rooms = map[string][]string{
 	"internal/climb":  {"rung", "internal/grade", "internal/recipe", "internal/stats", "internal/stats/dist"},
 	"internal/rating": {"rung", "internal/form", "internal/stats", "internal/stats/dist", "internal/store"},
 	"internal/web":    {"rung", "internal/rating"},
+	"internal/label":  {"rung", "internal/form", "internal/guard/linear", "internal/modes", "internal/rating"},
 
 	"internal/perturb": {"rung"},
 	"internal/modes":   {"rung", "internal/grade", "internal/model", "internal/stats"},
@@ -80,12 +81,12 @@ var rooms = map[string][]string{
 	"internal/report":            {"rung", "internal/modes", "internal/stats"},
 	"internal/report/reporttest": {"rung", "internal/model", "internal/report", "internal/stats", "internal/store"},
 
-	"internal/app": {"rung", "internal/attack", "internal/ifeval", "internal/climb", "internal/contam", "internal/data", "internal/dedupe", "internal/engine", "internal/extract", "internal/form", "internal/gateway", "internal/govern",
+	"internal/app": {"rung", "internal/label", "internal/attack", "internal/ifeval", "internal/climb", "internal/contam", "internal/data", "internal/dedupe", "internal/engine", "internal/extract", "internal/form", "internal/gateway", "internal/govern",
 		"internal/grade", "internal/guard", "internal/judge", "internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/program",
 		"internal/recipe",
 		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/stats", "internal/store", "internal/store/postgres",
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
-	"internal/cli": {"rung", "internal/curate", "internal/pii", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
+	"internal/cli": {"rung", "internal/label", "internal/curate", "internal/pii", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
 		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/registry", "internal/report", "internal/rollout",
 		"internal/stats", "internal/store",
 		"internal/store/sqlite", "internal/task", "internal/trace", "internal/tune", "internal/venv"},

@@ -22,6 +22,7 @@ func commands(s *settings) []*cobra.Command {
 		newRunsCommand(s),
 		newShowCommand(s),
 		newDiffCommand(s),
+		newLabelCommand(s),
 		newRateCommand(s),
 		newModesCommand(s),
 		newRobustCommand(s),

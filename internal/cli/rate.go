@@ -85,27 +85,35 @@ said but not who said it, and as blind as to the candidates. The value is kept b
 	return c
 }
 
-func runRate(ctx context.Context, s *settings, o *rateOptions, role rung.RatingRole) (err error) {
+// keeper is what a session does once somebody has left it.
+type keeper func(ctx context.Context, st *sqlite.Store, q *rung.RatingQueue) error
+
+func runRate(ctx context.Context, s *settings, o *rateOptions, role rung.RatingRole, after ...keeper) (err error) {
 	st, err := readStore(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	session, err := o.session(ctx, st, role)
+	q, err := st.RatingQueue(ctx, o.queue)
+	if err != nil {
+		return err
+	}
+	session, err := o.session(ctx, st, q, role)
 	if err != nil {
 		return err
 	}
 	if o.terminal {
-		return s.rateInTerminal(ctx, session)
+		err = s.rateInTerminal(ctx, session)
+	} else {
+		err = s.rateInBrowser(ctx, session, o)
 	}
-	return s.rateInBrowser(ctx, session, o)
+	for _, keep := range after { // also when the session was ended by a signal
+		err = errors.Join(err, keep(context.WithoutCancel(ctx), st, q))
+	}
+	return err
 }
 
-func (o *rateOptions) session(ctx context.Context, st *sqlite.Store, role rung.RatingRole) (*rating.Session, error) {
-	q, err := st.RatingQueue(ctx, o.queue)
-	if err != nil {
-		return nil, err
-	}
+func (o *rateOptions) session(ctx context.Context, st *sqlite.Store, q *rung.RatingQueue, role rung.RatingRole) (*rating.Session, error) {
 	if o.rater == "" {
 		o.rater = raterName()
 	}

@@ -247,6 +247,9 @@ func runRateList(ctx context.Context, s *settings, task string) (err error) {
 		Queues []rateLine `json:"queues"`
 	}{[]rateLine{}}
 	for _, q := range queues {
+		if q.Kind == rung.Labelled {
+			continue // rung label list has them
+		}
 		p, err := rating.ProgressOf(ctx, st, q)
 		if err != nil {
 			return err

@@ -94,9 +94,12 @@ func (t *terminalRater) ask(ctx context.Context, state *rating.State) (*rating.S
 		t.comment = b.Comment
 	}
 	said := rating.Said{Item: state.Question.Item, Values: map[string]int{}}
+	if b := state.Question.Before; b != nil {
+		said.Modes = b.Modes
+	}
 	begun := t.now()
 	for {
-		t.prompt(state, said.Values)
+		t.prompt(state, &said)
 		key, err := t.key()
 		if err != nil {
 			return nil, err
@@ -108,6 +111,10 @@ func (t *terminalRater) ask(ctx context.Context, state *rating.State) (*rating.S
 		if done {
 			said.Comment, said.Seconds = t.comment, t.now().Sub(begun).Seconds()
 			next, err := t.session.Rate(ctx, said)
+			if refused := new(rung.Error); state.Form != nil && errors.As(err, &refused) && refused.Code == rung.CodeUsage {
+				fmt.Fprintln(t.s.Out, t.paragraph("not kept: "+refused.What))
+				continue
+			}
 			if err == nil {
 				fmt.Fprintln(t.s.Out, "saved")
 			}
@@ -134,6 +141,10 @@ func (t *terminalRater) act(ctx context.Context, state *rating.State, key string
 	case "c":
 		t.comment, err = t.line("comment: ")
 		return false, nil, err
+	}
+	if state.Form != nil {
+		done, err = t.label(ctx, state, key, said)
+		return done, nil, err
 	}
 	if state.Kind == rung.Pairwise {
 		choice, ok := map[string]string{"1": "left", "2": "right", "0": "tie", "=": "tie"}[key]
@@ -173,13 +184,18 @@ func (t *terminalRater) show(state *rating.State) {
 		fmt.Fprintln(out, t.paragraph("a rater said: "+heardText(h, state.Criteria)))
 	}
 	if b := q.Before; b != nil {
-		fmt.Fprintln(out, t.paragraph("you said: "+heardText(rating.Heard{Choice: b.Choice, Values: b.Values, Comment: b.Comment}, state.Criteria)))
+		fmt.Fprintln(out, t.paragraph("you said: "+heardText(rating.Heard{Choice: b.Choice, Values: b.Values, Text: b.Text, Modes: b.Modes, Comment: b.Comment}, state.Criteria)))
 	}
 	const narrow = 110
 	fmt.Fprintln(out)
 	switch {
+	case len(q.Answers) == 0:
 	case len(q.Answers) == 1:
-		fmt.Fprintf(out, "%s\n%s\n", t.bold("Answer"), t.paragraph(q.Answers[0]))
+		head := "Answer"
+		if state.Form != nil && !state.Form.Review {
+			head = "Answer that was given"
+		}
+		fmt.Fprintf(out, "%s\n%s\n", t.bold(head), t.paragraph(q.Answers[0]))
 	case t.width >= narrow:
 		half := (t.width - 3) / 2
 		fmt.Fprintln(out, t.bold(report.Beside("1  Left", "2  Right", half)[0]))
@@ -191,7 +207,10 @@ func (t *terminalRater) show(state *rating.State) {
 }
 
 func heardText(h rating.Heard, criteria []rung.Criterion) string {
-	text := h.Choice
+	text := h.Choice + h.Text
+	if len(h.Modes) > 0 {
+		text += " [" + strings.Join(h.Modes, ", ") + "]"
+	}
 	for _, c := range criteria {
 		text += fmt.Sprintf("%s %d ", c.Name, h.Values[c.Name])
 	}
@@ -201,8 +220,13 @@ func heardText(h rating.Heard, criteria []rung.Criterion) string {
 	return text
 }
 
-func (t *terminalRater) prompt(state *rating.State, values map[string]int) {
+func (t *terminalRater) prompt(state *rating.State, said *rating.Said) {
+	values := said.Values
 	rest := "s skip · c comment · u undo · q quit"
+	if state.Form != nil {
+		t.labelPrompt(state, said, rest)
+		return
+	}
 	if state.Kind == rung.Pairwise {
 		ties := ""
 		if state.Ties {

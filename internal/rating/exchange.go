@@ -111,7 +111,7 @@ func records(q *rung.RatingQueue, ratings []rung.Rating) []record {
 
 func fieldsOf(item *rung.RatingItem, swapped bool) map[string]string {
 	var b strings.Builder
-	for _, in := range inputsOf(item.Input) {
+	for _, in := range InputsOf(item.Input) {
 		if in.Name != "" {
 			b.WriteString(in.Name + ":\n")
 		}

@@ -210,7 +210,7 @@ func fields(q *rung.RatingQueue) []string {
 		return nil
 	}
 	var out []string
-	for _, in := range inputsOf(schema.Properties) {
+	for _, in := range InputsOf(schema.Properties) {
 		if in.Name != "" && len(out) < mostFields {
 			out = append(out, in.Name)
 		}

@@ -183,7 +183,7 @@ func blindCriteria(cs []rung.Criterion) []rung.Criterion {
 func (s *Session) question(at int, before *rung.Rating) *Question {
 	ask := s.asks[at]
 	item := s.items[ask.Item]
-	q := &Question{Item: ask.Item, Place: at + 1, Input: inputsOf(item.Input), Heard: s.said[ask.Item]}
+	q := &Question{Item: ask.Item, Place: at + 1, Input: InputsOf(item.Input), Heard: s.said[ask.Item]}
 	if len(item.Reference) > 0 {
 		q.Reference = TextOf(item.Reference)
 	}
@@ -214,8 +214,8 @@ func choice(p rung.Preference, swapped bool) string {
 	return map[rung.Preference]string{rung.PrefersFirst: "left", rung.PrefersSecond: "right", rung.PrefersNone: "tie"}[p]
 }
 
-// inputsOf takes an input object apart in the order of its fields; another value is one field without a name.
-func inputsOf(input json.RawMessage) []Input {
+// InputsOf takes an input object apart in the order of its fields; another value is one field without a name.
+func InputsOf(input json.RawMessage) []Input {
 	dec := json.NewDecoder(strings.NewReader(string(input)))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return []Input{{Text: TextOf(input)}}

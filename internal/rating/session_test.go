@@ -236,15 +236,15 @@ func TestAdjudication(t *testing.T) {
 }
 
 func TestInputsKeepTheirOrder(t *testing.T) {
-	got := inputsOf([]byte(`{"z":"one\ntwo","a":{"x":[1,2]},"m":3}`))
+	got := InputsOf([]byte(`{"z":"one\ntwo","a":{"x":[1,2]},"m":3}`))
 	want := []Input{{"z", "one\ntwo"}, {"a", "{\n  \"x\": [\n    1,\n    2\n  ]\n}"}, {"m", "3"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
 	}
-	if got := inputsOf([]byte(`"just text"`)); len(got) != 1 || got[0] != (Input{"", "just text"}) {
+	if got := InputsOf([]byte(`"just text"`)); len(got) != 1 || got[0] != (Input{"", "just text"}) {
 		t.Errorf("%+v", got)
 	}
-	if got := inputsOf([]byte(`{"broken`)); len(got) != 1 {
+	if got := InputsOf([]byte(`{"broken`)); len(got) != 1 {
 		t.Errorf("%+v", got)
 	}
 }
