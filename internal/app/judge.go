@@ -139,9 +139,11 @@ func corrected(tally *grade.Tally, candidate rung.Digest, metric string, c *judg
 	if len(own) >= judge.EnoughRated {
 		others = slices.DeleteFunc(answers, func(o judge.Observation) bool { return rated[o.Example] })
 	}
-	e := c.Correct(own, others, level, seed).Estimate
-	e.N = len(examples)
-	return e, true
+	e := c.Correct(own, others, level, seed)
+	if e.Lambda > 0 { // else what people said of the rated ones is all there is
+		e.N = len(examples)
+	}
+	return e.Estimate, true
 }
 
 // verdictsOf are the judge's scores of a tally as observations that nobody rated.

@@ -56,7 +56,6 @@ func (p *Project) judgeDifference(ctx context.Context, a, b side, metric string,
 		return &judgedDifference{undecided: "one of the two stopped early, and a corrected difference does not hold at a stop (evaluate with --full)"}, nil
 	}
 	e, pValue := judge.Difference(rated, others, level, seed)
-	e.N = len(rated) + len(others)
 	return &judgedDifference{estimate: e.Estimate, p: pValue}, nil
 }
 

@@ -40,7 +40,7 @@ func matched(k, n int) *report.MatchDetails {
 	for i := range k {
 		name := fmt.Sprintf("subject %d <b>", i)
 		m.Subjects = append(m.Subjects, rung.Evaluation{ID: fmt.Sprint("e", i), Metric: "accuracy", AtLeast: .7, Answers: 1, Suite: m.Suite,
-			Subject:   rung.SubjectInfo{Name: name, Digest: rung.DigestBytes([]byte(name)), Model: "openai/m"},
+			Subject: rung.SubjectInfo{Name: name, Digest: rung.DigestBytes([]byte(name)), Model: "openai/m"},
 			Scorecard: rung.Scorecard{N: n, Metrics: map[string]rung.Interval{"accuracy": iv(.7 + .02*float64(i)), "macro_f1": iv(.6), "quality": iv(.6)},
 				Modes: []rung.ModeCount{{Mode: "format", Status: rung.ModeFound, Count: n / 10, Share: iv(.1)}, {Mode: "length", Status: rung.ModeConfirmed, Count: 3, Share: iv(.03)}}}})
 		if i == 0 {
@@ -54,7 +54,7 @@ func matched(k, n int) *report.MatchDetails {
 		undecided := c("kindness")
 		undecided.Undecided = "people rated both answers to 12 examples, and 30 are needed"
 		m.Pairs = append(m.Pairs, rung.Pair{A: m.Subjects[0].Subject.Name, B: name, N: n, Deciding: c("accuracy"), Others: []rung.Contrast{c("macro_f1"), judged, undecided}, BothRight: n,
-			Modes: []rung.ModeShift{{Mode: "format", A: iv(.1), B: iv(.1), Shift: c("format")}},
+			Modes:    []rung.ModeShift{{Mode: "format", A: iv(.1), B: iv(.1), Shift: c("format")}},
 			Segments: []rung.SegmentShift{{Segment: "north", N: n / 2, Shift: c("accuracy")}}, Finding: "no difference is shown, and neither that there is none",
 			Equivalence: &rung.Equivalence{Margin: .02, Interval: rung.Interval{Value: .02, Low: 0, High: .04, N: n, Level: .9, Method: "clustered CLT (CR0)"}, P: .2}})
 	}

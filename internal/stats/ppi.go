@@ -58,6 +58,9 @@ func PPI(r Rated, lambda float64, o Options) PPIEstimate {
 	if len(r.Judged) == 0 || e.Lambda == 0 {
 		e.Lambda = 0
 		e.Estimate = e.Alone
+		if len(r.Judged) > 0 {
+			e.Method = fmt.Sprintf("PPI++ with λ=0: %d rated alone (%s)", len(r.People), e.Alone.Method)
+		}
 		return e
 	}
 	e.Estimate = join(r, e.Lambda, scores)
