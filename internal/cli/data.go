@@ -23,7 +23,7 @@ func newDataCommand(s *settings) *cobra.Command {
 and what goes are written to files of their own, and each removed row says why it went and by which other row. The same input
 gives the same output, to the byte; its digest is in the report.`,
 	}
-	c.AddCommand(newDataBuildCommand(s))
+	c.AddCommand(newDataInitCommand(s), newDataBuildCommand(s), newDataShowCommand(s), newDataWhyCommand(s))
 	c.AddCommand(newDataDedupeCommand(s), newDataDecontaminateCommand(s), newDataPIICommand(s))
 	return c
 }

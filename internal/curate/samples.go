@@ -2,8 +2,10 @@ package curate
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/rows"
 )
 
@@ -39,17 +41,21 @@ func (s *samples) add(r *rung.RemovedRow) {
 	if s.counts[key]++; s.counts[key] > samplesEach {
 		return
 	}
-	one := Sample{Step: r.Step, Reason: r.Reason, File: r.File, Line: r.Line, Of: r.Of, Score: r.Score, Detail: rows.Clip([]byte(s.privacy.blankText(r.Detail)), sampleText)}
+	one := Sample{Step: r.Step, Reason: r.Reason, File: r.File, Line: r.Line, Of: r.Of, Score: r.Score, Detail: report.Line(s.privacy.blankText(r.Detail), sampleText)}
 	if len(r.Row) > 0 {
-		one.Text = rows.Clip([]byte(rowText(s.privacy.blank(r.Row))), sampleText)
+		one.Text = rowText(s.privacy.blank(r.Row))
 	}
 	s.all = append(s.all, one)
 }
 
 func (s *samples) list() []Sample { return s.all }
 
-// rowText is what a row asks and answers, on one line; of what is no row its text.
+// rowText is what a row asks and answers, on one line fit for a terminal; of what is no row its text.
 func rowText(raw json.RawMessage) string {
+	return report.Line(strings.TrimSpace(plainText(raw)), sampleText)
+}
+
+func plainText(raw json.RawMessage) string {
 	var row rung.DatasetRow
 	if json.Unmarshal(raw, &row) != nil || len(row.Input) == 0 {
 		var text string
@@ -63,5 +69,5 @@ func rowText(raw json.RawMessage) string {
 		return string(in)
 	}
 	out, _ := rows.Fields{"output"}.Append(nil, []rows.Member{{Key: []byte("output"), Value: row.Output}})
-	return string(in) + " → " + string(out)
+	return strings.TrimSpace(string(in)) + " → " + string(out)
 }

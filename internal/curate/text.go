@@ -40,3 +40,21 @@ func (s *Summary) Text() string {
 	}
 	return t.String()
 }
+
+// TermsText lists the sources with their terms, and what holds for all.
+func (s *Summary) TermsText() string {
+	table := [][]string{{"source", "rows", "licence", "basis", "keep until", "uses", "sensitivity", "contact"}}
+	row := func(name, n string, facts []report.DatasetFact) {
+		cells := []string{name, n}
+		for _, f := range facts {
+			cells = append(cells, f.Value)
+		}
+		table = append(table, cells)
+	}
+	for i := range s.d.Sources {
+		x := &s.d.Sources[i]
+		row(x.Name, fmt.Sprint(s.source(x).Rows), s.facts(&x.Terms))
+	}
+	row("all of it", "", s.facts(&s.d.Terms))
+	return strings.Join(report.Columns(table), "\n") + "\n"
+}

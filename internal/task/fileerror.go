@@ -25,7 +25,7 @@ func fileFault(path string, err error) (what, do string) {
 	var large errTooLarge
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "there is no file " + path, "check the path; it is relative to the task file"
+		return "there is no file " + path, "check the path; it is relative to this file"
 	case errors.Is(err, fs.ErrPermission):
 		return "the file " + path + " may not be read", "give yourself the right to read it"
 	case errors.Is(err, errIsDir):

@@ -130,6 +130,6 @@ func (r *reader) expand(it item, found map[string]bool) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		r.fail(it.at, fmt.Sprintf("%q cannot be searched: %v", it.text, err), "give yourself the right to read the directory")
 	case matched == 0 && unreadable == nil:
-		r.fail(it.at, fmt.Sprintf("%q matches no file", it.text), "check the path; it is relative to the task file")
+		r.fail(it.at, fmt.Sprintf("%q matches no file", it.text), "check the path; it is relative to this file")
 	}
 }

@@ -15,9 +15,11 @@ import (
 	"github.com/rung-dev/rung/internal/task"
 )
 
-func compiledSchema(t *testing.T) *jsonschema.Schema {
+func compiledSchema(t *testing.T) *jsonschema.Schema { return compiled(t, task.Schema()) }
+
+func compiled(t *testing.T, schema []byte) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(task.Schema()))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,13 +79,19 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 
 // TestSchemaAndLoadKnowTheSameKeys walks the schema and the keys that Load knows side by side.
 func TestSchemaAndLoadKnowTheSameKeys(t *testing.T) {
+	sameKeys(t, task.Schema(), task.Keys)
+	sameKeys(t, task.DescriptionSchema(), task.DescriptionKeys)
+}
+
+func sameKeys(t *testing.T, schema []byte, keys map[string][]string) {
+	t.Helper()
 	var root map[string]any
-	if err := json.Unmarshal(task.Schema(), &root); err != nil {
+	if err := json.Unmarshal(schema, &root); err != nil {
 		t.Fatal(err)
 	}
 	found := map[string][]string{}
 	walkKeys(t, root, root, "", found)
-	for path, want := range task.Keys {
+	for path, want := range keys {
 		got := found[path]
 		slices.Sort(got)
 		want = slices.Sorted(slices.Values(want))
