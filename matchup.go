@@ -28,7 +28,7 @@ type Pair struct {
 	Equivalence *Equivalence   `json:"equivalence,omitempty"` // where the task has a min_gain
 	Others      []Contrast     `json:"others"`                // the other metrics: they explain, in a family of their own
 	Segments    []SegmentShift `json:"segments,omitempty"`    // of the deciding metric, in a family of their own
-	Modes       []ModeShift    `json:"modes,omitempty"`    // failure modes found by rule, in a family of their own
+	Modes       []ModeShift    `json:"modes,omitempty"`       // failure modes found by rule, in a family of their own
 	BothRight   int            `json:"both_right"`
 	Fixed       int            `json:"fixed"`  // wrong with A, right with B
 	Broken      int            `json:"broken"` // right with A, wrong with B
@@ -79,11 +79,13 @@ type ModeShift struct {
 // Baseline is what a gate compares with: the scores of an evaluation, one line per example, small enough to be committed.
 // Texts are not in it.
 type Baseline struct {
-	Format     int           `json:"rung_baseline"` // 1
-	Evaluation Evaluation    `json:"evaluation"`
-	Candidate  *Candidate    `json:"candidate,omitempty"` // where it is known: it can be evaluated again without the store
-	Metrics    []string      `json:"metrics"`             // in the order of Values
-	Examples   []BaselineRow `json:"examples"`
+	Format     int        `json:"rung_baseline"` // 1
+	Evaluation Evaluation `json:"evaluation"`
+	Candidate  *Candidate `json:"candidate,omitempty"` // where it is known: it can be evaluated again without the store
+	Metrics    []string   `json:"metrics"`             // in the order of Values
+	// Definitions say how each of Metrics was defined: scores by another definition do not compare. Absent in files of older versions.
+	Definitions []Digest      `json:"definitions,omitempty"`
+	Examples    []BaselineRow `json:"examples"`
 }
 
 // BaselineRow are the scores of one example.

@@ -11,6 +11,8 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/data"
 	"github.com/rung-dev/rung/internal/grade"
+	"github.com/rung-dev/rung/internal/report"
+	"github.com/rung-dev/rung/internal/stats"
 )
 
 // GateOptions say what a gate holds a subject to.
@@ -51,6 +53,9 @@ func ReadBaseline(path string) (*rung.Baseline, error) {
 	if out.Format != baselineFormat {
 		return nil, bad(fmt.Sprintf("is a baseline of format %d, and this rung knows %d", out.Format, baselineFormat), nil)
 	}
+	if n := len(out.Definitions); n > 0 && n != len(out.Metrics) {
+		return nil, bad(fmt.Sprintf("has %d definitions for %d metrics", n, len(out.Metrics)), nil)
+	}
 	seen := make(map[string]bool, len(out.Examples))
 	for i := range out.Examples {
 		if id := out.Examples[i].ID; seen[id] { // it would count for more than one example
@@ -65,16 +70,20 @@ func ReadBaseline(path string) (*rung.Baseline, error) {
 }
 
 // NewBaseline is what a gate will compare with.
-func NewBaseline(e *Evaluated, c *rung.Candidate, metrics []string) *rung.Baseline {
+func (p *Project) NewBaseline(ctx context.Context, e *Evaluated, c *rung.Candidate) (*rung.Baseline, error) {
+	definitions, err := p.definitions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	content := map[string]rung.Digest{}
 	for i := range e.Examples {
 		content[e.Examples[i].ID] = data.ContentOf(&e.Examples[i])
 	}
-	b := &rung.Baseline{Format: baselineFormat, Evaluation: *e.Doc, Candidate: c, Metrics: metrics}
+	b := &rung.Baseline{Format: baselineFormat, Evaluation: *e.Doc, Candidate: c, Metrics: p.Grader.Names(), Definitions: definitions}
 	for _, r := range e.Tally.Rows() {
 		b.Examples = append(b.Examples, rung.BaselineRow{ID: r.ID, Content: content[r.ID][:16], Group: r.Group, Success: r.Success, Values: r.Values, Parts: r.Parts})
 	}
-	return b
+	return b, nil
 }
 
 // Gate holds an evaluation to a baseline, to the bar, or to both.
@@ -115,7 +124,7 @@ func (p *Project) gateBaseline(ctx context.Context, e *Evaluated, opt *GateOptio
 	if 2*len(old) < len(base.Examples) {
 		return &rung.Error{Code: rung.CodeInput, Place: base.Evaluation.Suite.Name, What: fmt.Sprintf("the suite shares %d of %d examples with the baseline, too few to compare", len(old), len(base.Examples)), Do: "write the baseline again with --write"}
 	}
-	names, err := p.heldBy(base, e.Doc.Metric, out)
+	names, err := p.heldBy(ctx, base, e.Doc.Metric, out)
 	if err != nil {
 		return err
 	}
@@ -137,35 +146,61 @@ func (p *Project) gateBaseline(ctx context.Context, e *Evaluated, opt *GateOptio
 	adjust(m)
 	m.Pairs[0].Finding = finding(&m.Pairs[0], m)
 	*pair = m.Pairs[0]
-	out.Checks = append(out.Checks, baselineCheck(pair, opt.Margin, a.Successes(), b.Successes(), old))
+	est, err := p.difference(ctx, side{oldDoc.Subject.Digest, a}, side{e.Doc.Subject.Digest, b}, e.Doc.Metric, 1-p.Task.Alpha)
+	if err != nil {
+		return err
+	}
+	check := baselineCheck(pair, &est, opt.Margin)
+	check.Broken = brokenIn(a.Successes(), b.Successes(), old)
+	out.Checks = append(out.Checks, check)
 	return nil
 }
 
-// heldBy are the task's metrics that a baseline holds too; what it does not hold was not 0 then, and is compared with nothing.
-func (p *Project) heldBy(base *rung.Baseline, metric string, out *rung.GateResult) ([]string, error) {
-	var names, missing []string
-	for _, name := range p.Grader.Names() {
-		if slices.Contains(base.Metrics, name) {
-			names = append(names, name)
-		} else {
+// heldBy are the task's metrics that a baseline holds too, defined as they are now: what it does not hold was not 0 then, and what was
+// defined otherwise measured something else. Both are compared with nothing.
+func (p *Project) heldBy(ctx context.Context, base *rung.Baseline, metric string, out *rung.GateResult) ([]string, error) {
+	now, err := p.definitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names, missing, changed []string
+	for i, name := range p.Grader.Names() {
+		switch at := slices.Index(base.Metrics, name); {
+		case at < 0:
 			missing = append(missing, name)
+		case len(base.Definitions) > 0 && base.Definitions[at] != now[i]:
+			changed = append(changed, name)
+		default:
+			names = append(names, name)
 		}
 	}
-	if !slices.Contains(names, metric) {
-		return nil, &rung.Error{Code: rung.CodeInput, Place: base.Evaluation.Suite.Name, What: fmt.Sprintf("the baseline holds no scores of %s, only of %s", metric, strings.Join(base.Metrics, ", ")), Do: "write the baseline again with --write"}
+	again := func(what string) error {
+		return &rung.Error{Code: rung.CodeInput, Place: base.Evaluation.Suite.Name, What: what, Do: "write the baseline again with --write, from the state before the change that is to be gated"}
+	}
+	switch {
+	case slices.Contains(changed, metric):
+		return nil, again(fmt.Sprintf("%s is not defined as it was when the baseline was written, so its scores then and now do not compare", metric))
+	case !slices.Contains(names, metric):
+		return nil, again(fmt.Sprintf("the baseline holds no scores of %s, only of %s", metric, strings.Join(base.Metrics, ", ")))
 	}
 	if len(missing) > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("The baseline holds no scores of %s: they are in no comparison.", strings.Join(missing, ", ")))
+	}
+	if len(changed) > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("The definition has changed since the baseline of %s: they are in no comparison.", strings.Join(changed, ", ")))
+	}
+	if len(base.Definitions) == 0 {
+		out.Notes = append(out.Notes, "The baseline does not say how its metrics were defined (an older version wrote it): whether they still are cannot be told. Write it again with --write.")
 	}
 	return names, nil
 }
 
 // baselineCheck passes when the difference is shown not to be under −margin. It fails when the subject is shown to be worse and not
-// shown to be within the margin; else nothing is settled.
-func baselineCheck(pair *rung.Pair, margin float64, was, is map[string]bool, rows []grade.Row) rung.GateCheck {
+// shown to be within the margin; else nothing is settled, and it is said what would settle it.
+func baselineCheck(pair *rung.Pair, e *stats.Estimate, margin float64) rung.GateCheck {
 	d := pair.Deciding.Difference
 	c := rung.GateCheck{Name: fmt.Sprintf("baseline: %s within %g", pair.Deciding.Metric, margin), Figure: d, Verdict: rung.Inconclusive}
-	figure := fmt.Sprintf("%s − baseline is %+.3f [%+.3f, %+.3f] (%g %% interval, n=%d, %s)", pair.Deciding.Metric, d.Value, d.Low, d.High, 100*d.Level, d.N, d.Method)
+	figure := fmt.Sprintf("%s − baseline is %s (%g %% interval, n=%d, %s)", pair.Deciding.Metric, report.Change(d), 100*d.Level, d.N, d.Method)
 	switch {
 	case pair.Deciding.Undecided != "":
 		c.Reason = figure + ": nothing is decided by it, since " + pair.Deciding.Undecided
@@ -174,14 +209,33 @@ func baselineCheck(pair *rung.Pair, margin float64, was, is map[string]bool, row
 	case d.High < 0:
 		c.Verdict, c.Reason = rung.Fail, figure+fmt.Sprintf(": it is worse, and not shown to be so by %g at most", margin)
 	default:
-		c.Reason = figure + fmt.Sprintf(": neither worse nor within %g is shown; more examples or a wider margin would settle it", margin)
-	}
-	for i := range rows {
-		if id := rows[i].ID; was[id] && !is[id] && len(c.Broken) < shownBroken {
-			c.Broken = append(c.Broken, id)
-		}
+		c.Reason = figure + fmt.Sprintf(": neither worse nor within %g is shown; %s", margin, settledBy(e, margin))
 	}
 	return c
+}
+
+// settledBy says which margin or how many examples would do.
+func settledBy(e *stats.Estimate, margin float64) string {
+	wider := fmt.Sprintf("a margin of %s would pass", report.Up(-e.Low))
+	n := e.NeededN(-margin, settlePower)
+	if n >= stats.MostNeeded {
+		return wider + ", and no number of examples would tell"
+	}
+	return fmt.Sprintf("about %d examples would settle it, were the difference the one seen (power %g), or %s", n, settlePower, wider)
+}
+
+// settlePower is the chance with which the number of examples that is named settles a gate.
+const settlePower = .8
+
+// brokenIn are the examples that were right in the baseline and are wrong now, at most shownBroken.
+func brokenIn(was, is map[string]bool, rows []grade.Row) []string {
+	var out []string
+	for i := range rows {
+		if id := rows[i].ID; was[id] && !is[id] && len(out) < shownBroken {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 const shownBroken = 20

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -258,7 +259,10 @@ func TestGate(t *testing.T) {
 		t.Errorf("%v\n%s", err, x)
 	}
 	wrong.Store("q")
-	gate(10, "--margin", "0.001")
+	out = strings.Join(strings.Fields(gate(10, "--margin", "0.001")), " ")
+	if hint := regexp.MustCompile(`accuracy − baseline is [+−.\d]+ \[−\.\d{3}, [+−.\d]+\] \(95 % interval, n=90, .* examples would settle it, were the difference the one seen \(power 0\.8\), or a margin of \.\d{3} would pass`); !hint.MatchString(out) {
+		t.Errorf("it does not say what would settle it:\n%s", out)
+	}
 	gate(0, "--margin", "0.001", "--allow-inconclusive")
 	if status, _, errs := rungOut(t, "gate", task, "build:prompt", "--at-least", "2"); status != 2 {
 		t.Errorf("status %d: %s", status, errs)
@@ -266,6 +270,51 @@ func TestGate(t *testing.T) {
 	put(t, dir, "broken.json", `{"rung_baseline":7}`)
 	if status, _, errs := rungOut(t, "gate", task, "build:prompt", "--baseline", filepath.Join(dir, "broken.json")); status != 2 || !strings.Contains(errs, "format 7") {
 		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// TestABaselineKnowsItsMetrics: what is defined otherwise than when the baseline was written is compared with nothing, and refused where it
+// decides.
+func TestABaselineKnowsItsMetrics(t *testing.T) {
+	serve(t, counts(""))
+	task := evalTask(t, 40, "{metric: accuracy, at_least: 0.6, min_gain: 0.2}\nmetrics:\n  - {name: shape, regex: '^[eo]'}")
+	text, err := os.ReadFile(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(task)
+	baseline := filepath.Join(dir, "baseline.json")
+	mustRun(t, "gate", task, "build:prompt", "--baseline", baseline, "--write")
+	gate := func(want int, args ...string) string {
+		t.Helper()
+		status, out, errs := rungOut(t, append([]string{"gate", task, "build:prompt", "--baseline", baseline}, args...)...)
+		if status != want {
+			t.Errorf("status %d, want %d: %s%s", status, want, out, errs)
+		}
+		return strings.Join(strings.Fields(out+errs), " ")
+	}
+	if out := gate(0); strings.Contains(out, "definition") || strings.Contains(out, "defined") {
+		t.Errorf("nothing has changed:\n%s", out)
+	}
+	gate(0, "--metric", "shape")
+	put(t, dir, "task.yaml", strings.Replace(string(text), "instructions: Say", "instructions: Please say", 1)) // the change that is gated
+	if out := gate(0, "--metric", "shape"); strings.Contains(out, "defin") {
+		t.Errorf("another prompt is no other metric:\n%s", out)
+	}
+	put(t, dir, "task.yaml", strings.Replace(string(text), "'^[eo]'", "'^e'", 1))
+	if out := gate(0); !strings.Contains(out, "The definition has changed since the baseline of shape: they are in no comparison.") {
+		t.Errorf("it does not say that a metric has changed:\n%s", out)
+	}
+	if out := gate(2, "--metric", "shape"); !strings.Contains(out, "shape is not defined as it was when the baseline was written") {
+		t.Errorf("a changed metric decides:\n%s", out)
+	}
+	b, err := os.ReadFile(baseline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "baseline.json", regexp.MustCompile(`"definitions":\[[^\]]*\],`).ReplaceAllString(string(b), ""))
+	if out := gate(0); !strings.Contains(out, "does not say how its metrics were defined") {
+		t.Errorf("a baseline without definitions:\n%s", out)
 	}
 }
 

@@ -115,7 +115,10 @@ func (o *gateCommand) gate(ctx context.Context, p *app.Project, base *rung.Basel
 		return nil, err
 	}
 	if o.write {
-		b := app.NewBaseline(e, sub.Candidate, p.Grader.Names())
+		b, err := p.NewBaseline(ctx, e, sub.Candidate)
+		if err != nil {
+			return nil, err
+		}
 		return &rung.GateResult{Evaluation: *e.Doc, Verdict: e.Doc.Verdict}, writeBaseline(o.baseline, b)
 	}
 	return p.Gate(ctx, e, app.GateOptions{Baseline: base, Margin: o.margin, Bar: o.bar, Version: Version})

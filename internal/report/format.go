@@ -94,6 +94,9 @@ func (f figures) change(iv rung.Interval) string {
 	return f.signed(iv.Value) + " [" + f.signed(iv.Low) + ", " + f.signed(iv.High) + "]"
 }
 
+// Up writes a score rounded up to three digits.
+func Up(v float64) string { return figures{digits: 3}.score(math.Ceil(v*1000-1e-9) / 1000) }
+
 func (f figures) dash() string {
 	if f.ascii {
 		return "-"
