@@ -46,10 +46,11 @@ type Options struct {
 	Near        float64 // similarity from which rows are near-copies; 0: none are looked for
 	SameNumbers bool    // near-copies must hold the same numbers in the same order
 	Keep        Keep
-	NewestBy    string // field for Newest
-	Embed       func(ctx context.Context, texts []string) ([][]float32, error)
-	Semantic    float64 // cosine from which rows have one meaning; used with Embed
-	Workers     int     // 0: one per core
+	NewestBy    string                                                         // field for Newest
+	Embed       func(ctx context.Context, texts []string) ([][]float32, error) `json:"-"`
+	Semantic    float64                                                        // cosine from which rows have one meaning; used with Embed
+	Workers     int                                                            // 0: one per core
+	Elsewhere   Elsewhere                                                      `json:"-"` // does the work on rows; nil: this process
 }
 
 // DefaultNear is the default threshold; docs/data.md gives precision and recall around it.

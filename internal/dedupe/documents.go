@@ -51,6 +51,9 @@ const maxDocs = 1 << 30
 func read(ctx context.Context, set *rows.Set, o *Options) (*documents, error) {
 	d := &documents{set: set, broken: map[int32]string{}}
 	index := newSumIndex(d)
+	if o.Elsewhere != nil {
+		return d, readElsewhere(ctx, d, index, o)
+	}
 	pool := newLookers(o)
 	err := rows.Map(ctx, set, o.Workers, func(b *rows.Block) (*looked, error) {
 		l := <-pool

@@ -3,7 +3,6 @@ package dedupe
 import (
 	"cmp"
 	"context"
-	"errors"
 	"math"
 	"slices"
 
@@ -26,10 +25,14 @@ type pair struct{ a, b uint32 }
 // nearPairs joins the documents whose texts are near-copies. It reports whether some pairs were not looked at.
 func nearPairs(ctx context.Context, d *documents, joined unionfind.Forest, o *Options) (cut bool, err error) {
 	j := &joiner{docs: d, joined: joined, o: o, floor: agreeFloor(o.Near), vain: make([]uint8, len(d.unique)), refused: map[uint64]struct{}{}}
-	for range o.Workers {
-		c := newComparer(d.set, d, o)
-		defer c.reader.Close()
-		j.comparers = append(j.comparers, c)
+	if o.Elsewhere != nil {
+		j.ahead = &ahead{}
+	} else {
+		for range o.Workers {
+			c := newComparer(d.set, d, o)
+			defer c.reader.Close()
+			j.comparers = append(j.comparers, c)
+		}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -104,6 +107,7 @@ type joiner struct {
 	pending   []pair
 	edges     []edge
 	cut       bool
+	ahead     *ahead // nil where pairs are compared in this process
 }
 
 // edge is a pair that was found alike, kept so that it is not compared again.
@@ -118,13 +122,11 @@ func (e edge) compare(o edge) int { return cmp.Or(cmp.Compare(e.a, o.a), cmp.Com
 
 // band goes through the runs of one band.
 func (j *joiner) band(ctx context.Context, entries []uint64) error {
+	j.ahead.begin(entries)
 	for start := 0; start < len(entries); {
-		end := start + 1
-		for end < len(entries) && entries[end]>>32 == entries[start]>>32 {
-			end++
-		}
+		end := runEnd(entries, start)
 		if end-start > 1 {
-			if err := j.run(ctx, entries[start:end]); err != nil {
+			if err := j.run(ctx, entries[start:end], start); err != nil {
 				return err
 			}
 		}
@@ -133,13 +135,25 @@ func (j *joiner) band(ctx context.Context, entries []uint64) error {
 	return j.flush(ctx)
 }
 
+// runEnd is where the run that begins at start ends.
+func runEnd(entries []uint64, start int) int {
+	end := start + 1
+	for end < len(entries) && entries[end]>>32 == entries[start]>>32 {
+		end++
+	}
+	return end
+}
+
 // run offers the pairs of a run: the first of it with all others before anything else, so that a cluster of copies is joined by a star.
-func (j *joiner) run(ctx context.Context, run []uint64) error {
+func (j *joiner) run(ctx context.Context, run []uint64, start int) error {
 	reach := len(run)
 	if len(run) > fullRun {
 		reach, j.cut = window, true
 	}
 	for i := range run[:len(run)-1] {
+		if err := j.lookAhead(ctx, start+i); err != nil {
+			return err
+		}
 		for _, e := range run[i+1 : min(len(run), i+1+reach)] {
 			j.offer(pair{uint32(run[i]), uint32(e)})
 		}
@@ -154,20 +168,30 @@ func (j *joiner) run(ctx context.Context, run []uint64) error {
 
 // offer takes a pair that is worth comparing.
 func (j *joiner) offer(p pair) {
-	if j.docs.sketches.at(p.a).agree(j.docs.sketches.at(p.b)) < j.floor {
-		return
-	}
-	if j.joined.Root(j.docs.unique[p.a]) == j.joined.Root(j.docs.unique[p.b]) {
-		return
-	}
-	if j.vain[p.a] >= tired || j.vain[p.b] >= tired {
+	switch worth, weary := j.worth(p); {
+	case weary:
 		j.cut = true
-		return
-	}
-	if _, known := j.refused[uint64(p.a)<<32|uint64(p.b)]; !known {
+	case worth:
 		j.pending = append(j.pending, p)
 	}
 }
+
+// worth reports whether a pair is worth comparing, or would be if one of the two were not weary of comparisons in vain.
+func (j *joiner) worth(p pair) (worth, weary bool) {
+	if j.docs.sketches.at(p.a).agree(j.docs.sketches.at(p.b)) < j.floor {
+		return false, false
+	}
+	if j.joined.Root(j.docs.unique[p.a]) == j.joined.Root(j.docs.unique[p.b]) {
+		return false, false
+	}
+	if j.vain[p.a] >= tired || j.vain[p.b] >= tired {
+		return false, true
+	}
+	_, known := j.refused[p.key()]
+	return !known, false
+}
+
+func (p pair) key() uint64 { return uint64(p.a)<<32 | uint64(p.b) }
 
 // flush compares the pending pairs, side by side, and joins them in their order.
 func (j *joiner) flush(ctx context.Context) error {
@@ -177,6 +201,30 @@ func (j *joiner) flush(ctx context.Context) error {
 	if len(pending) == 0 {
 		j.pending = j.pending[:0]
 		return ctx.Err()
+	}
+	alike, err := j.compare(ctx, pending)
+	if err != nil {
+		return err
+	}
+	for i, p := range pending {
+		if alike[i] >= j.o.Near {
+			j.edges = append(j.edges, newEdge(j.docs.unique[p.a], j.docs.unique[p.b], alike[i]))
+			j.joined.Join(j.docs.unique[p.a], j.docs.unique[p.b])
+			continue
+		}
+		j.vain[p.a], j.vain[p.b] = min(j.vain[p.a]+1, tired), min(j.vain[p.b]+1, tired)
+		if len(j.refused) < maxRefus {
+			j.refused[p.key()] = struct{}{}
+		}
+	}
+	j.pending = j.pending[:0]
+	return nil
+}
+
+// compare gives the similarity of each pair.
+func (j *joiner) compare(ctx context.Context, pending []pair) ([]float64, error) {
+	if j.ahead != nil {
+		return j.compareElsewhere(ctx, pending)
 	}
 	alike := make([]float64, len(pending))
 	var g errgroup.Group
@@ -196,20 +244,5 @@ func (j *joiner) flush(ctx context.Context) error {
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return errors.Join(err)
-	}
-	for i, p := range pending {
-		if alike[i] >= j.o.Near {
-			j.edges = append(j.edges, newEdge(j.docs.unique[p.a], j.docs.unique[p.b], alike[i]))
-			j.joined.Join(j.docs.unique[p.a], j.docs.unique[p.b])
-			continue
-		}
-		j.vain[p.a], j.vain[p.b] = min(j.vain[p.a]+1, tired), min(j.vain[p.b]+1, tired)
-		if len(j.refused) < maxRefus {
-			j.refused[uint64(p.a)<<32|uint64(p.b)] = struct{}{}
-		}
-	}
-	j.pending = j.pending[:0]
-	return nil
+	return alike, g.Wait()
 }

@@ -19,6 +19,9 @@ const keptCompared = 256
 // settle chooses what stays in each cluster.
 func (r *Result) settle(ctx context.Context, joined unionfind.Forest, o *Options) error {
 	groups := clustersOf(joined)
+	if o.Elsewhere != nil && o.Embed == nil { // vectors are here only
+		return r.settleElsewhere(ctx, groups, o)
+	}
 	type part struct {
 		removed []Removed
 		cluster []Cluster

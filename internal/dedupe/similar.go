@@ -95,12 +95,13 @@ type comparer struct {
 	raw, scratch []byte
 	a, b         []byte
 	left         int32 // document of a, -1 for none
+	filled       int32 // document of setA, -1 for none
 	thin         uint64
 	setA, setB   gramSet
 }
 
 func newComparer(set *rows.Set, docs *documents, o *Options) *comparer {
-	return &comparer{reader: set.Reader(), fields: o.Fields, docs: docs, numbers: o.SameNumbers, left: -1}
+	return &comparer{reader: set.Reader(), fields: o.Fields, docs: docs, numbers: o.SameNumbers, left: -1, filled: -1}
 }
 
 // text appends the canonical text of a document.
@@ -120,8 +121,7 @@ func (c *comparer) text(dst []byte, doc int32) ([]byte, error) {
 
 func (c *comparer) similarity(a, b int32) (float64, error) {
 	var err error
-	fresh := c.left != a
-	if fresh {
+	if c.left != a {
 		c.left = -1
 		if c.a, err = c.text(c.a[:0], a); err != nil {
 			return 0, err
@@ -134,8 +134,8 @@ func (c *comparer) similarity(a, b int32) (float64, error) {
 	if c.numbers && !sameNumbers(c.a, c.b) {
 		return 0, nil
 	}
-	if thin := thinning(c.a, c.b); fresh || thin != c.thin {
-		c.thin = thin
+	if thin := thinning(c.a, c.b); c.filled != a || thin != c.thin {
+		c.filled, c.thin = a, thin
 		c.setA.fill(c.a, thin)
 	}
 	return jaccard(&c.setA, &c.setB, c.b, c.thin), nil
