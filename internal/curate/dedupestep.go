@@ -1,6 +1,7 @@
 package curate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ type dedupeOptions struct {
 	SameNumbers bool     `json:"same_numbers,omitempty"`
 	Keep        string   `json:"keep"`
 	NewestBy    string   `json:"newest_by,omitempty"`
+	OtherAnswer string   `json:"other_answer"` // what becomes of near-copies that answer otherwise
 }
 
 // DedupeReport is what the step found.
@@ -26,6 +28,8 @@ type DedupeReport struct {
 	Clusters  int   `json:"clusters"`           // of more than one row
 	Largest   []int `json:"largest,omitempty"`  // sizes of the largest clusters
 	Conflicts int   `json:"conflicts"`          // removed rows that answer otherwise than the one that stays
+	Contrasts int   `json:"contrasts"`          // near-copies that stay, since their answer is another
+	Covered   int   `json:"covered"`            // removed copies in which personal data was replaced: they may have differed in it alone
 	Textless  int   `json:"textless,omitempty"` // rows without any text that could be compared; they stay
 	Cut       bool  `json:"cut,omitempty"`      // so repetitive that not all pairs were looked at
 }
@@ -42,6 +46,12 @@ func (b *build) dedupeStep() stepDef {
 	if o.Exact {
 		o.Near = 0
 	}
+	if o.OtherAnswer = s.OtherAnswer; o.OtherAnswer == "" {
+		o.OtherAnswer = "keep"
+		if b.d.Output.Kind == rung.Text {
+			o.OtherAnswer = "remove"
+		}
+	}
 	if o.Keep == "" {
 		o.Keep = string(dedupe.First)
 	}
@@ -54,7 +64,7 @@ func (b *build) dedupeStep() stepDef {
 		if err != nil {
 			return err
 		}
-		c := &copying{set: set, result: r}
+		c := &copying{set: set, result: r, contrasts: o.OtherAnswer == "keep"}
 		if err := c.findPartners(); err != nil {
 			return err
 		}
@@ -69,6 +79,9 @@ type copying struct {
 	gone    map[int32]*dedupe.Removed
 	partner map[int32]string // id of a row that stays in another's place
 	swapped int
+
+	contrasts bool // near-copies that answer otherwise stay
+	report    DedupeReport
 }
 
 // head is what of a row decides which copy stays.
@@ -113,6 +126,10 @@ func (c *copying) findPartners() error {
 	instead := map[int32]int32{} // row that would stay → its copy that stays in its place
 	for i := range c.result.Removed {
 		x := &c.result.Removed[i]
+		if c.contrasts && x.Conflict && x.Reason == dedupe.Near {
+			c.report.Contrasts++
+			continue
+		}
 		mine, err := read(x.Doc)
 		if err != nil {
 			return err
@@ -150,7 +167,11 @@ func (c *copying) write(ctx context.Context, in *table, out *sink) error {
 			return err
 		}
 		r.Of, r.Score = c.partner[x.Kept], round(x.Similarity)
+		if bytes.Contains(origin, []byte(`"`+StepPII+`: `)) {
+			c.report.Covered++
+		}
 		if x.Conflict {
+			c.report.Conflicts++
 			r.Detail = "it answers otherwise than the row that stays: one of the two is wrong"
 		}
 		return out.remove(r)
@@ -158,13 +179,26 @@ func (c *copying) write(ctx context.Context, in *table, out *sink) error {
 	if err != nil {
 		return err
 	}
-	report := DedupeReport{Clusters: c.result.Found, Conflicts: c.result.Conflict, Textless: c.result.Textless, Cut: c.result.Cut}
+	c.report.Clusters, c.report.Textless, c.report.Cut = c.result.Found, c.result.Textless, c.result.Cut
 	for _, cluster := range c.result.Clusters[:min(5, len(c.result.Clusters))] {
-		report.Largest = append(report.Largest, cluster.Size)
+		c.report.Largest = append(c.report.Largest, cluster.Size)
 	}
-	out.report = report
+	out.report = c.report
+	c.notes(out)
+	return nil
+}
+
+// notes says what a reader must know.
+func (c *copying) notes(out *sink) {
+	report := &c.report
 	if n := report.Conflicts; n > 0 {
 		out.note("%s otherwise than the row that stays in their place: one of the two answers is wrong", plural(n, "removed copy answers", "removed copies answer"))
+	}
+	if n := report.Contrasts; n > 0 {
+		out.note("%s, since their answer is another: they may differ in the very word that matters (dedupe: {other_answer: remove} takes them out)", plural(n, "near-copy stays", "near-copies stay"))
+	}
+	if n := report.Covered; n > 0 {
+		out.note("in %s personal data had been replaced: they may have differed in it alone", plural(n, "removed copy", "removed copies"))
 	}
 	if c.swapped > 0 {
 		out.note("%s since a copy lies in a set that the files mark for evaluation", plural(c.swapped, "row went", "rows went"))
@@ -172,7 +206,6 @@ func (c *copying) write(ctx context.Context, in *table, out *sink) error {
 	if report.Cut {
 		out.note("the rows are so repetitive that not all pairs were compared; some near-copies may be left")
 	}
-	return nil
 }
 
 func round(f float64) float64 { return math.Round(f*1e4) / 1e4 }

@@ -126,9 +126,32 @@ func (s *Summary) warn() {
 	case s.pii.Do == "none" && s.pii.With > 0:
 		say("Personal data or secrets were found in %d of %d rows, and they are still there.", s.pii.With, s.pii.Rows)
 	}
+	s.warnOfTerms(say)
+	for i := range s.d.Steps {
+		for _, r := range s.d.Steps[i].Reasons {
+			if x := &s.d.Steps[i]; x.Name == StepDedupe && r.Reason == "near" && 5*r.Rows > x.Rows {
+				say("Near-copies are %s of the rows that came to dedupe, and they were removed. Rows that are made from templates look like that: see the examples, and write dedupe: {near: 0} if they belong in.", share(r.Rows, x.Rows))
+			}
+		}
+	}
 	for _, p := range s.d.Splits {
 		if p.Rows == 0 && s.rows > 0 {
 			say("The split %s is empty.", p.Split)
+		}
+	}
+}
+
+// warnOfTerms holds what the sources say of their data to what was found.
+func (s *Summary) warnOfTerms(say func(string, ...any)) {
+	if s.pii.With == 0 {
+		return
+	}
+	for i := range s.d.Sources {
+		switch x := &s.d.Sources[i]; {
+		case x.Consent == "not_personal":
+			say("The source %s says that its data are not personal (consent: not_personal). Personal data or secrets were found in %s of the dataset.", x.Name, plural(s.pii.With, "row", "rows"))
+		case x.Sensitivity == rung.Public:
+			say("The source %s says that its data are public. Personal data or secrets were found in %s of the dataset; what is public can still be personal.", x.Name, plural(s.pii.With, "row", "rows"))
 		}
 	}
 }

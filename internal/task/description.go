@@ -91,6 +91,8 @@ type DedupeSpec struct {
 	Keep        string
 	NewestBy    string
 	Fields      []string
+	// OtherAnswer says what becomes of near-copies that answer otherwise: keep or remove; "" is remove for free text, else keep.
+	OtherAnswer string
 }
 
 // AgainstSpec says which evaluation sets are looked for in the rows.
@@ -121,7 +123,7 @@ var descriptionKeys = map[string][]string{
 	"sources[].mapping": {"input", "output", "id", "segment", "group", "split", "time"},
 	"check":             {"remove"},
 	"pii":               {"do", "types", "fields", "patterns", "key_file", "sure"},
-	"dedupe":            {"exact", "near", "same_numbers", "keep", "newest_by", "fields"},
+	"dedupe":            {"exact", "near", "same_numbers", "keep", "newest_by", "fields", "other_answer"},
 	"decontaminate":     {"against", "fields", "tasks", "project", "share", "fuzzy", "rephrased"},
 	"generated":         {"heldout"},
 	"split":             {"train", "dev", "heldout", "by", "stratify", "counts", "dev_after", "heldout_after", "segments"},

@@ -86,6 +86,7 @@ func (r *reader) dedupeSpec(s section) DedupeSpec {
 	out := DedupeSpec{Off: off, Exact: sec.flag("exact"), SameNumbers: sec.flag("same_numbers")}
 	out.Near = sec.number("near", bounds{low: 0, high: 1}, math.NaN())
 	out.Keep = oneOf(sec, "keep", []string{"first", "longest", "newest"})
+	out.OtherAnswer = oneOf(sec, "other_answer", []string{"keep", "remove"})
 	out.NewestBy = sec.text("newest_by", "name the field that says when, such as time")
 	for _, it := range sec.list("fields", true, "name what is compared, such as input.question") {
 		out.Fields = append(out.Fields, it.text)
