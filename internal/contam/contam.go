@@ -47,13 +47,14 @@ type Item struct {
 
 // Options are the thresholds; 0 turns a test off.
 type Options struct {
-	Fields    rows.Fields // of the training rows
-	Share     float64     // of an item's 8-grams
-	Fuzzy     float64     // Jaccard similarity over character 5-grams
-	Rephrased float64     // score of rephrase.go
-	Semantic  float64     // cosine; used with Embed
-	Embed     func(ctx context.Context, texts []string) ([][]float32, error)
+	Fields    rows.Fields                                                    // of the training rows
+	Share     float64                                                        // of an item's 8-grams
+	Fuzzy     float64                                                        // Jaccard similarity over character 5-grams
+	Rephrased float64                                                        // score of rephrase.go
+	Semantic  float64                                                        // cosine; used with Embed
+	Embed     func(ctx context.Context, texts []string) ([][]float32, error) `json:"-"`
 	Workers   int
+	Elsewhere Elsewhere `json:"-"` // looks at the rows; nil: this process
 }
 
 // The defaults; docs/data.md says what they find and what they find wrongly.
@@ -91,24 +92,7 @@ func Run(ctx context.Context, set *rows.Set, x *Index, o Options) (*Result, erro
 		return nil, err
 	}
 	r := &Result{Counts: map[Reason]int{}, Items: make([]int, len(x.Items))}
-	pool := make(chan *worker, o.Workers+2)
-	for range cap(pool) {
-		pool <- &worker{o: &o, checker: x.checker(&o)}
-	}
-	err := rows.Map(ctx, set, o.Workers, func(b *rows.Block) (*looked, error) {
-		w := <-pool
-		defer func() { pool <- w }()
-		return w.look(b), nil
-	}, func(l *looked) error {
-		for i := range l.removed {
-			l.removed[i].Row += r.Rows
-		}
-		r.Removed = append(r.Removed, l.removed...)
-		r.Rows += l.rows
-		r.Touched += l.touched
-		return nil
-	})
-	if err != nil {
+	if err := o.each(ctx, set, x, r.take); err != nil {
 		return nil, err
 	}
 	if o.Embed != nil && o.Semantic > 0 {
@@ -123,6 +107,35 @@ func Run(ctx context.Context, set *rows.Set, x *Index, o Options) (*Result, erro
 		}
 	}
 	return r, nil
+}
+
+// each looks at all rows; take gets what was found, in their order.
+func (o *Options) each(ctx context.Context, set *rows.Set, x *Index, take func(*Looked) error) error {
+	if o.Elsewhere != nil {
+		return o.Elsewhere(ctx, x, o, take)
+	}
+	pool := make(chan *worker, o.Workers+2)
+	for range cap(pool) {
+		pool <- &worker{o: o, checker: x.checker(o)}
+	}
+	return rows.Map(ctx, set, o.Workers, func(b *rows.Block) (*Looked, error) {
+		w := <-pool
+		defer func() { pool <- w }()
+		return w.look(b), nil
+	}, take)
+}
+
+func (r *Result) take(l *Looked) error {
+	for i := range l.Removed {
+		if l.Removed[i].Item >= len(r.Items) {
+			return &rung.Error{Code: rung.CodeInternal, What: "another process found an item that there is not", Do: "report it"}
+		}
+		l.Removed[i].Row += r.Rows
+	}
+	r.Removed = append(r.Removed, l.Removed...)
+	r.Rows += l.Rows
+	r.Touched += l.Touched
+	return nil
 }
 
 func (o *Options) check() error {
@@ -143,12 +156,6 @@ func (o *Options) check() error {
 	return nil
 }
 
-// looked is what was found in a block.
-type looked struct {
-	rows, touched int
-	removed       []Removed
-}
-
 // worker has the memory of one worker.
 type worker struct {
 	o       *Options
@@ -160,14 +167,14 @@ type worker struct {
 // shownText is how much of a row's text stands in reports, in bytes.
 const shownText = 300
 
-func (w *worker) look(b *rows.Block) *looked {
-	l := &looked{}
+func (w *worker) look(b *rows.Block) *Looked {
+	l := &Looked{}
 	_ = b.Each(func(r rows.Row) error { // it has no errors of its own
-		n := l.rows
-		l.rows++
+		n := l.Rows
+		l.Rows++
 		members, err := w.x.Members(r.Raw)
 		if err != nil {
-			l.removed = append(l.removed, Removed{Row: n, File: r.Place.File, Line: r.Line, Item: -1, Reason: Unreadable, What: rows.Reason(err)})
+			l.Removed = append(l.Removed, Removed{Row: n, File: r.Place.File, Line: r.Line, Item: -1, Reason: Unreadable, What: rows.Reason(err)})
 			return nil
 		}
 		var ok bool
@@ -177,11 +184,11 @@ func (w *worker) look(b *rows.Block) *looked {
 		hit, touched := w.checker.Check(w.text)
 		if hit.Item < 0 {
 			if touched {
-				l.touched++
+				l.Touched++
 			}
 			return nil
 		}
-		l.removed = append(l.removed, Removed{Row: n, File: r.Place.File, Line: r.Line, Item: hit.Item, Reason: hit.Reason, Similarity: hit.Similarity,
+		l.Removed = append(l.Removed, Removed{Row: n, File: r.Place.File, Line: r.Line, Item: hit.Item, Reason: hit.Reason, Similarity: hit.Similarity,
 			Shared: hit.Shared, Text: rows.Clip(w.text, shownText)})
 		return nil
 	})
