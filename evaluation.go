@@ -97,8 +97,8 @@ type Drift struct {
 	Quality []Comparison `json:"quality"`
 	Changed *Interval    `json:"changed,omitempty"` // share of examples with another answer than then
 	Noise   *Interval    `json:"noise,omitempty"`   // share with another answer when asked again now
-	// PChanged is two-sided, of Changed against Noise on the examples that were asked twice; PChangedHolm is adjusted together with
-	// the deciding metric's p-value.
+	// PChanged is one-sided, of more changed than by chance, on the examples that were asked twice; PChangedHolm is adjusted together
+	// with the deciding metric's p-value. Where the earlier evaluation stopped early it holds at any stop, as do both shares' intervals.
 	PChanged     float64  `json:"p_changed"`
 	PChangedHolm float64  `json:"p_changed_holm"`
 	TestChanged  string   `json:"test_changed,omitempty"`

@@ -156,7 +156,7 @@ func driftReason(d *rung.Drift, now *rung.Evaluation) string {
 	switch {
 	case d.Noise == nil:
 		parts = append(parts, "how much answers differ by chance was not measured")
-	case d.PChangedHolm < d.Alpha && d.Changed.Value > d.Noise.Value:
+	case d.PChangedHolm < d.Alpha:
 		parts = append(parts, "more answers changed than change by chance")
 	default:
 		parts = append(parts, "no more answers changed than change by chance")
@@ -188,10 +188,8 @@ func (p *Project) changes(ctx context.Context, d *rung.Drift, then, now *Evaluat
 	for i := range asked {
 		changed = append(changed, differs(before[asked[i].ID], first[asked[i].ID]))
 	}
-	clusters := clustersOf(asked)
-	o := stats.Options{Level: 1 - d.Alpha, PassFail: true, Seed: seed}
-	since := rung.Interval(stats.Mean(changed, clusters, o).Interval)
-	d.Changed = &since
+	plan := stoppedPlan(then)
+	d.Changed = shareOf(changed, asked, plan, d.Alpha)
 	sampler, ok := sub.Answerer.(recipe.Sampler)
 	if repeat == 0 {
 		repeat = DefaultRepeat
@@ -199,7 +197,11 @@ func (p *Project) changes(ctx context.Context, d *rung.Drift, then, now *Evaluat
 	if !ok || repeat < 0 {
 		return nil
 	}
-	twice := asked[:min(repeat, len(asked))]
+	places := firstAsked(then, asked, repeat)
+	twice, again := make([]rung.Example, len(places)), make([]float64, len(places))
+	for k, i := range places {
+		twice[k], again[k] = asked[i], changed[i]
+	}
 	second, err := p.second(ctx, sampler, sub, twice, now.Doc.Answers)
 	if err != nil {
 		return err
@@ -208,23 +210,70 @@ func (p *Project) changes(ctx context.Context, d *rung.Drift, then, now *Evaluat
 	for i := range twice {
 		noise[i] = differs(first[twice[i].ID], second[i])
 	}
-	chance := rung.Interval(stats.Mean(noise, clustersOf(twice), o).Interval)
-	d.Noise = &chance
+	d.Noise = shareOf(noise, twice, plan, d.Alpha)
 	d.Noise.Method += ", the same examples asked twice now"
-	d.PChanged, d.TestChanged = changeTest(changed[:len(twice)], noise, clustersOf(twice))
+	d.PChanged, d.TestChanged = changeTest(again, noise, clustersOf(twice), plan)
 	return nil
 }
 
-// changeTest is exact McNemar of "changed since then" against "changes when asked twice", or sign flips where examples form groups.
-func changeTest(changed, noise []float64, clusters []int) (float64, string) {
-	if clusters == nil {
-		return stats.McNemar(stats.Discordant(noise, changed)).P, "exact McNemar"
+// stoppedPlan is what was known of the suite where an evaluation stopped early; nil where it did not.
+func stoppedPlan(e *Evaluated) *stats.AnytimePlan {
+	if e.Doc.Stopped == nil {
+		return nil
 	}
-	diff := make([]float64, len(noise))
+	return &stats.AnytimePlan{Total: len(e.Examples), Largest: rung.LargestGroup(e.Examples)}
+}
+
+// shareOf is the share of ones over examples, with the interval of a sequence where the number of examples came from a stop.
+func shareOf(ones []float64, examples []rung.Example, plan *stats.AnytimePlan, alpha float64) *rung.Interval {
+	o := stats.Options{Level: 1 - alpha, PassFail: true, Seed: seed}
+	e := stats.Estimate{}
+	if plan == nil {
+		e = stats.Mean(ones, clustersOf(examples), o)
+	} else {
+		e = stats.NewAnytime(ones, clustersOf(examples), 0, *plan, o).Interval(alpha / 2)
+	}
+	iv := rung.Interval(e.Interval)
+	return &iv
+}
+
+// firstAsked are the places in asked of the n that were asked first, in the order of asking: of an evaluation that stopped, only a
+// beginning of it is a sample that a sequence holds for.
+func firstAsked(then *Evaluated, asked []rung.Example, n int) []int {
+	at := make(map[string]int, len(asked))
+	for i := range asked {
+		at[asked[i].ID] = i
+	}
+	var out []int
+	for _, i := range rung.Order(then.Doc.Suite.Digest, then.Examples) {
+		if place, ok := at[then.Examples[i].ID]; ok && len(out) < n {
+			out = append(out, place)
+		}
+	}
+	return out
+}
+
+// changeTest is one-sided, against "no more answers changed since then than change when asked twice": exact McNemar, sign flips where
+// examples form groups, and the betting sequence on the differences where then stopped early, since what was answered then decided how
+// many examples there are.
+func changeTest(changed, noise []float64, clusters []int, plan *stats.AnytimePlan) (float64, string) {
+	diff, sum := make([]float64, len(noise)), 0.0
 	for i := range diff {
 		diff[i] = changed[i] - noise[i]
+		sum += diff[i]
 	}
-	return stats.SignFlip(diff, clusters, stats.Resamples, seed), "sign flips by cluster"
+	switch {
+	case plan != nil:
+		atMost, _ := stats.NewAnytime(diff, clusters, 0, *plan, stats.Options{Bounds: stats.Bounds{Low: -1, High: 1}}).OneSided(0)
+		return atMost, "betting, valid at any stop, one-sided"
+	case clusters == nil:
+		return stats.McNemar(stats.Discordant(noise, changed)).More, "exact McNemar, one-sided"
+	}
+	p := stats.SignFlip(diff, clusters, stats.Resamples, seed) // symmetric, so either side has half of it
+	if sum <= 0 {
+		return 1 - p/2, "sign flips by cluster, one-sided"
+	}
+	return p / 2, "sign flips by cluster, one-sided"
 }
 
 // second asks each example once more, past what the evaluation asked, a few at a time.

@@ -154,6 +154,14 @@ func TestAgainTellsDriftFromChance(t *testing.T) {
 	if again.Drift.Noise != nil || !again.Drift.Found {
 		t.Errorf("drift %+v", again.Drift)
 	}
+	early := evalJSON(t, task, string(first.Subject.Digest)) // it stops
+	if early.Stopped == nil {
+		t.Fatal("the evaluation did not stop early, so nothing is shown")
+	}
+	if d := evalJSON(t, task, "--again", early.ID).Drift; d.N != early.Stopped.N || !strings.Contains(d.TestChanged, "valid at any stop") || !strings.Contains(d.Changed.Method, "betting") ||
+		!strings.Contains(d.Noise.Method, "betting") || !strings.Contains(d.Quality[0].Difference.Method, "betting") {
+		t.Errorf("drift against an evaluation that stopped early: %+v", d)
+	}
 	text := mustRun(t, "eval", task, "--again", first.ID)
 	for _, part := range []string{"DRIFT against " + first.ID, "accuracy has fallen", "more answers changed than change by chance", "exact McNemar"} {
 		if !strings.Contains(text, part) {

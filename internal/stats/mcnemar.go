@@ -10,12 +10,13 @@ import (
 type McNemarTest struct {
 	B, C int     // examples that only the first passes, and only the second
 	P    float64 // two-sided, exact binomial at ½
+	More float64 // one-sided, against "the second passes no more of them than the first"
 	MidP float64 // the same less half the probability of what was seen: less conservative, not strictly exact
 }
 
 // McNemar is the exact test. It takes examples as independent: where they form clusters, use SignFlip.
 func McNemar(b, c int) McNemarTest {
-	t := McNemarTest{B: b, C: c, P: 1, MidP: 1}
+	t := McNemarTest{B: b, C: c, P: 1, MidP: 1, More: 1}
 	n := b + c
 	if n == 0 {
 		return t
@@ -23,6 +24,7 @@ func McNemar(b, c int) McNemarTest {
 	lower := binomialLower(min(b, c), n, .5)
 	at := dist.Binomial{N: float64(n), P: .5}.Prob(float64(b))
 	t.P = min(1, 2*lower)
+	t.More = binomialUpper(c, n, .5)
 	t.MidP = min(1, 2*lower-at)
 	return t
 }
