@@ -20,8 +20,9 @@ type plan struct {
 	rule         string
 	fields       []string // patterns as they are written: prefix, any number, numbers of a type
 	once         sync.Once
-	prefix       *regexp.Regexp // at the start of a number dialled within the country; nil: there is none
-	any, typed   *regexp.Regexp // a whole national number
+	trunk        string         // national prefix that is always the same digits
+	prefix       *regexp.Regexp // at the start of a number dialled within the country; nil: there is none, or trunk
+	any, typed   *automaton     // whole national numbers
 }
 
 type plans struct {
@@ -45,10 +46,12 @@ var phonePlans = sync.OnceValue(func() plans {
 // compiled is the plan with its patterns. That they compile is held by TestPhonePlans.
 func (p *plan) compiled() *plan {
 	p.once.Do(func() {
-		if p.fields[0] != "" {
+		if strings.Trim(p.fields[0], "0123456789") == "" {
+			p.trunk = p.fields[0]
+		} else {
 			p.prefix = regexp.MustCompile("^(?:" + p.fields[0] + ")")
 		}
-		p.any, p.typed = regexp.MustCompile("^(?:"+p.fields[1]+")$"), regexp.MustCompile("^(?:"+p.fields[2]+")$")
+		p.any, p.typed = newAutomaton(p.fields[1]), newAutomaton(p.fields[2])
 	})
 	return p
 }
@@ -58,7 +61,11 @@ func (p *plan) compiled() *plan {
 func (p *plan) national(digits string) string {
 	p.compiled()
 	if p.prefix == nil {
-		return digits
+		rest := strings.TrimPrefix(digits, p.trunk)
+		if rest != digits && p.any.matches(digits) && !p.any.matches(rest) {
+			return digits
+		}
+		return rest
 	}
 	m := p.prefix.FindStringSubmatchIndex(digits)
 	if m == nil {
@@ -68,7 +75,7 @@ func (p *plan) national(digits string) string {
 	if p.rule != "" && len(m) > 2 && m[len(m)-2] >= 0 {
 		rest = string(p.prefix.ExpandString(nil, p.rule, digits, m)) + rest
 	}
-	if p.any.MatchString(digits) && !p.any.MatchString(rest) {
+	if p.any.matches(digits) && !p.any.matches(rest) {
 		return digits
 	}
 	return rest
@@ -78,7 +85,7 @@ func (p *plan) national(digits string) string {
 func (s plans) assigned(code, national string) bool {
 	return slices.ContainsFunc(s.byCode[code], func(p *plan) bool {
 		p.compiled()
-		return p.any.MatchString(national) && p.typed.MatchString(national)
+		return p.any.matches(national) && p.typed.matches(national)
 	})
 }
 

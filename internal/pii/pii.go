@@ -200,35 +200,43 @@ func (e *Engine) withNames(text string, found []span) []span {
 	said := tg.tag(model, text, found, buf[:0])
 	said = slices.DeleteFunc(said, func(sp span) bool { return sp.sure < e.sure })
 	kept := slices.DeleteFunc(found, func(sp span) bool {
-		weak := sp.kind == Date || sp.kind == Phone && sp.rule == "formed"
-		return weak && slices.ContainsFunc(said, func(o span) bool {
-			return o.kind == sp.kind && o.start <= sp.start && o.end >= sp.end || o.kind == Address && o.start <= sp.start && o.end > sp.end
-		})
-	})
-	for _, sp := range plainWords(text, tg.tokens, said) { // the model's own come first
-		if apart(kept, sp) {
-			kept = append(kept, sp)
+		if weak := sp.kind == Date || sp.kind == Phone && sp.rule == "formed"; !weak {
+			return false
 		}
-	}
-	slices.SortFunc(kept, func(a, b span) int { return a.start - b.start })
-	return kept
-}
-
-// apart reports whether a finding touches none of kept.
-func apart(kept []span, sp span) bool {
-	return !slices.ContainsFunc(kept, func(k span) bool { return k.start < sp.end && sp.start < k.end })
+		i, _ := slices.BinarySearchFunc(said, sp.start+1, func(o span, at int) int { return o.start - at })
+		if i--; i < 0 || said[i].end < sp.end { // said are apart and in order: only this one can hold it
+			return false
+		}
+		return said[i].kind == sp.kind || said[i].kind == Address && said[i].end > sp.end
+	})
+	return join(join(kept, said), plainWords(text, tg.tokens, nil))
 }
 
 // merge adds findings that overlap none that is there, and keeps all sorted.
 func merge(all, fresh []span) []span {
-	for _, sp := range Disjoint(fresh, (*span).bounds) {
-		i, _ := slices.BinarySearchFunc(all, sp.start, func(s span, at int) int { return s.start - at })
-		if i < len(all) && all[i].start < sp.end || i > 0 && all[i-1].end > sp.start {
-			continue
-		}
-		all = slices.Insert(all, i, sp)
+	return join(all, Disjoint(fresh, (*span).bounds))
+}
+
+// join adds those of more that overlap none of all. Both are in order and without overlaps, and so is what comes out.
+func join(all, more []span) []span {
+	if len(more) == 0 {
+		return all
 	}
-	return all
+	if len(all) == 0 {
+		return append(all, more...)
+	}
+	out := make([]span, 0, len(all)+len(more))
+	for _, sp := range more {
+		n := 0
+		for n < len(all) && all[n].start < sp.end && all[n].end <= sp.start {
+			n++
+		}
+		out, all = append(out, all[:n]...), all[n:]
+		if len(all) == 0 || all[0].start >= sp.end {
+			out = append(out, sp)
+		}
+	}
+	return append(out, all...)
 }
 
 // findings gives spans as bytes of the original.

@@ -20,7 +20,7 @@ var (
 	flagNationality = listed["brazilian"]
 )
 
-// plainWords appends what the tokens say by themselves, in order.
+// plainWords gives what the tokens say by themselves, in order, in found.
 func plainWords(text string, ts []token, found []span) []span {
 	for i := range ts {
 		t := &ts[i]
