@@ -286,14 +286,16 @@ func TestGuardsAndLimitsHaveTheirSayInStopping(t *testing.T) {
 	}
 }
 
-// A metric that may not decide takes the pass away and says why.
+// A metric that may not decide gives neither a pass nor a fail, and says why.
 func TestAMetricThatMayNotDecide(t *testing.T) {
-	l := newLadder(t, 100, 6, map[rung.Rung]float64{rung.Prompt: 1})
-	p := plan()
-	p.Rungs, p.MayNotDecide = []rung.Rung{rung.Prompt}, "its judge was never held against people"
-	outcomes, d := l.run(p)
-	if o := outcomes[0]; o.Verdict != rung.Inconclusive || !strings.Contains(o.Reason, p.MayNotDecide) || d.Verdict == rung.Pass {
-		t.Errorf("%s: %s", o.Verdict, o.Reason)
+	for _, rate := range []float64{0, 1} {
+		l := newLadder(t, 100, 6, map[rung.Rung]float64{rung.Prompt: rate})
+		p := plan()
+		p.Rungs, p.MayNotDecide = []rung.Rung{rung.Prompt}, "its judge was never held against people"
+		outcomes, d := l.run(p)
+		if o := outcomes[0]; o.Verdict != rung.Inconclusive || !strings.Contains(o.Reason, p.MayNotDecide) || d.Verdict == rung.Pass {
+			t.Errorf("at %v, %s: %s", rate, o.Verdict, o.Reason)
+		}
 	}
 }
 

@@ -30,19 +30,14 @@ func (p Plan) Judging() (level float64, stopping *Stopping) {
 	return p.level(p.Alpha), p.stopping(p.Alpha)
 }
 
-// judge holds a scorecard against the bar, and takes a pass away where the bar's metric may not decide.
-func (p Plan) judge(s *Scored) judgement {
-	j := judge(p.Bar, s)
-	if p.MayNotDecide != "" && j.verdict == rung.Pass {
-		j.verdict, j.reason = rung.Inconclusive, j.reason+"; but "+p.MayNotDecide
-	}
-	return j
-}
+// judge holds a scorecard against the plan's bar.
+func (p Plan) judge(s *Scored) judgement { return judge(p.Bar, s, p.MayNotDecide) }
 
 // judge holds a scorecard against the bar. The bar's metric must be shown to be there: its whole interval at or above
 // at_least. Guards must not be broken: their observed value at or above their threshold, and they fail only when their
-// whole interval is below. Limits on latency and cost are held against what was measured.
-func judge(bar rung.Bar, s *Scored) judgement {
+// whole interval is below. Limits on latency and cost are held against what was measured. mayNot, unless empty, says why the bar's
+// metric may not decide alone: then it gives neither a pass nor a fail, and only limits and guards can fail.
+func judge(bar rung.Bar, s *Scored, mayNot string) judgement {
 	j := judgement{}
 	switch s.Bar.Verdict(bar.AtLeast) {
 	case stats.Pass:
@@ -62,6 +57,9 @@ func judge(bar rung.Bar, s *Scored) judgement {
 			j.needed = 0
 			j.reason = fmt.Sprintf("%s is %s, and %s", bar.Metric, figure(s.Bar), s.Stop.Reason)
 		}
+	}
+	if mayNot != "" && j.verdict != rung.Inconclusive {
+		j.verdict, j.reason = rung.Inconclusive, j.reason+"; but "+mayNot
 	}
 	if s.Stop != nil {
 		if s.Stop.Why == rung.StopFutility {
