@@ -45,5 +45,5 @@ func barJudge(t *rung.Task, spec *rung.MetricSpec) string {
 	if spec.Judge.MayDecide {
 		return fmt.Sprintf("the bar's metric %s is a judge's and may decide uncalibrated (may_decide): nobody has held its scores against people's unless rung judge calibrate was run", t.Bar.Metric)
 	}
-	return fmt.Sprintf("the bar's metric %s is a judge's: until it is calibrated against people (rung judge calibrate), a rung that would pass stays inconclusive", t.Bar.Metric)
+	return fmt.Sprintf("the bar's metric %s is a judge's: until it is calibrated against people (rung judge calibrate), no rung passes or fails by it", t.Bar.Metric)
 }
