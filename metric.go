@@ -52,18 +52,24 @@ type OutsideValue struct {
 
 // JudgeInfo says how far the figures of a judge can be trusted. It stands beside them in every report.
 type JudgeInfo struct {
-	Metric     string             `json:"metric"`
-	Model      ModelRef           `json:"model"`
-	Prompt     string             `json:"prompt"` // name@version
-	Digest     Digest             `json:"digest"` // of model, prompt, criteria and decoding
-	Calibrated bool               `json:"calibrated"`
-	MayDecide  bool               `json:"may_decide"`          // calibrated, or allowed by the task file
-	Says       string             `json:"says"`                // in plain words, for people
-	Agreement  map[string]float64 `json:"agreement,omitempty"` // of the calibration: measure → value
-	Bias       *Interval          `json:"bias,omitempty"`      // judge − people on the same answers
-	People     int                `json:"people,omitempty"`    // raters of the calibration
-	Rated      int                `json:"rated,omitempty"`     // answers that people rated
-	Corrected  *Interval          `json:"corrected,omitempty"` // of this scorecard, the bias taken out
+	Metric     string      `json:"metric"`
+	Model      ModelRef    `json:"model"`
+	Prompt     string      `json:"prompt"` // name@version
+	Digest     Digest      `json:"digest"` // of model, prompt, criteria and decoding
+	Calibrated bool        `json:"calibrated"`
+	MayDecide  bool        `json:"may_decide"`                      // calibrated, or allowed by the task file
+	Says       string      `json:"says"`                            // in plain words, for people
+	Agreement  []Agreement `json:"agreement_with_people,omitempty"` // of the calibration, what decides first
+	Bias       *Interval   `json:"bias,omitempty"`                  // judge − people on the same answers
+	People     int         `json:"people,omitempty"`                // raters of the calibration
+	Rated      int         `json:"rated,omitempty"`                 // answers that people rated
+	Corrected  *Interval   `json:"corrected,omitempty"`             // of this scorecard, the bias taken out
+}
+
+// Agreement is one measure of how far a judge agrees with people.
+type Agreement struct {
+	Measure string `json:"measure"` // such as "Cohen's κ with people's majority"
+	Interval
 }
 
 // Fault says what a test lacks; empty when it is whole.

@@ -41,6 +41,7 @@ type Scorecard struct {
 	Mistakes       []MistakeGroup      `json:"mistakes,omitempty"`     // most frequent first
 	Calibrations   []Calibration       `json:"calibrations,omitempty"` // of metrics of stated confidence
 	Modes          []ModeCount         `json:"modes,omitempty"`        // failure modes, in the order of the task's taxonomy
+	ModesOf        int                 `json:"modes_of,omitempty"`     // answers that Modes count, where examples have several
 	Judges         []JudgeInfo         `json:"judges,omitempty"`       // of the metrics that are judges' figures
 }
 

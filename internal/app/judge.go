@@ -78,9 +78,8 @@ func (p *Project) JudgeInfo(ctx context.Context, metric string) (*rung.JudgeInfo
 	}
 	info.Calibrated, info.People, info.Rated = c.OK, c.Raters, c.Rated
 	info.MayDecide = info.MayDecide || c.OK
-	info.Agreement = map[string]float64{}
 	for _, f := range c.Agreement {
-		info.Agreement[f.Name] = f.Value
+		info.Agreement = append(info.Agreement, rung.Agreement{Measure: f.Name, Interval: f.Interval})
 	}
 	for _, b := range c.Biases {
 		if b.Name == "level" && b.Missing == "" {

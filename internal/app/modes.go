@@ -13,6 +13,7 @@ import (
 	"github.com/rung-dev/rung/internal/modes"
 	"github.com/rung-dev/rung/internal/recipe"
 	"github.com/rung-dev/rung/internal/report"
+	"github.com/rung-dev/rung/internal/stats"
 	"github.com/rung-dev/rung/internal/store"
 )
 
@@ -27,8 +28,9 @@ type Scored struct {
 	Split     rung.Split  // of the task's own examples; empty for a file, attacks, changed inputs
 	Run       string      // of a climb or an evaluation
 	Rung      rung.Rung
-	Decided   bool // by its climb
-	Stopped   bool // before all examples were asked
+	Decided   bool       // by its climb
+	Stopped   *rung.Stop // before all examples were asked
+	Answers   int        // to each example, of which the first is the one that is spoken of; 0 is 1
 	At        time.Time
 }
 
@@ -47,7 +49,7 @@ func AllScored(ctx context.Context, st store.Store, task string) ([]Scored, erro
 		for _, o := range doc.Rungs {
 			if o.Status == rung.Scored {
 				out = append(out, Scored{Name: fmt.Sprintf("%s of run %s", o.Rung, doc.Run), Candidate: o.Candidate, Scores: doc.Heldout.Digest,
-					Examples: doc.Heldout.Digest, Suite: "heldout", Split: rung.HeldoutIs, Run: doc.Run, Rung: o.Rung, Decided: o.Candidate == doc.Decision.Candidate, Stopped: o.Stopped != nil, At: r.Started})
+					Examples: doc.Heldout.Digest, Suite: "heldout", Split: rung.HeldoutIs, Run: doc.Run, Rung: o.Rung, Decided: o.Candidate == doc.Decision.Candidate, Stopped: o.Stopped, At: r.Started})
 			}
 		}
 	}
@@ -61,15 +63,16 @@ func AllScored(ctx context.Context, st store.Store, task string) ([]Scored, erro
 			continue
 		}
 		out = append(out, Scored{Name: doc.Subject.Name + " on " + doc.Suite.Name, Subject: doc.Subject.Name, Candidate: doc.Subject.Digest, Scores: doc.Scores,
-			Examples: doc.Suite.Digest, Suite: doc.Suite.Name, Split: doc.Suite.Split, Run: doc.ID, Rung: doc.Subject.Rung, Decided: true, Stopped: doc.Stopped != nil, At: e.Started})
+			Examples: doc.Suite.Digest, Suite: doc.Suite.Name, Split: doc.Suite.Split, Run: doc.ID, Rung: doc.Subject.Rung, Decided: true, Stopped: doc.Stopped, Answers: doc.Answers, At: e.Started})
 	}
 	slices.SortStableFunc(out, func(a, b Scored) int { return b.At.Compare(a.At) })
 	return out, nil
 }
 
 // FindScored finds the newest scores that a reference names: a rung (of the latest climb that has it), RUN:RUNG, a run or an
-// evaluation, the beginning of a candidate's digest, the subject of an evaluation; nothing is the newest on the task's own examples
-// (attacks fail in ways of their own), of a climb what it decided for. suite, unless empty, leaves only scores on that suite.
+// evaluation, the beginning of a candidate's digest, the subject of an evaluation; nothing is the newest, of a climb what it decided for.
+// suite, unless empty, leaves only scores on that suite; otherwise those on the task's own examples go before others (attacks fail in
+// ways of their own).
 func FindScored(ctx context.Context, st store.Store, task, ref, suite string) (Scored, error) {
 	all, err := AllScored(ctx, st, task)
 	if err != nil {
@@ -80,6 +83,9 @@ func FindScored(ctx context.Context, st store.Store, task, ref, suite string) (S
 		s := &all[i]
 		if suite != "" && s.Suite != suite || !s.matches(ref) || ref == "" && suite == "" && s.Split == "" {
 			continue
+		}
+		if any != nil && any.Split == "" && s.Split != "" && suite == "" {
+			any, decided = nil, nil
 		}
 		if any == nil {
 			any = s
@@ -129,8 +135,9 @@ func (s *Scored) matches(ref string) bool {
 type Board struct {
 	Scored
 	Task     string
-	N        int               // examples with a score
-	Groups   map[string]string // of these examples
+	N        int                // examples with a score
+	Groups   map[string]string  // of these examples
+	Plan     *stats.AnytimePlan // of the suite, where it stopped early
 	Taxonomy []rung.FailureMode
 	Mistakes []modes.Mistake
 	Labels   []rung.ModeLabel
@@ -145,22 +152,21 @@ func OpenBoard(ctx context.Context, st store.Store, g *grade.Grader, s Scored, t
 	if len(examples) == 0 {
 		return nil, &rung.Error{Code: rung.CodeNotFound, Place: s.Name, What: "its examples are not in the store", Do: "score it again: rung eval keeps them"}
 	}
-	scores, groups := make(map[string]rung.Score, len(examples)), make(map[string]string, len(examples))
-	for i := range examples {
-		groups[examples[i].ID] = examples[i].Group
-	}
+	scores, groups := make(map[string]rung.Score, len(examples)), report.Asked(examples, s.Examples, s.Stopped)
 	for score, err := range st.Scores(ctx, s.Candidate, s.Scores) {
 		if err != nil {
 			return nil, err
 		}
-		scores[score.Example] = score
+		if _, asked := groups[score.Example]; asked {
+			scores[score.Example] = score
+		}
 	}
 	for id := range groups {
 		if _, ok := scores[id]; !ok {
-			delete(groups, id) // an evaluation that stopped early
+			delete(groups, id) // it was ended, or is damaged
 		}
 	}
-	b := &Board{Scored: s, Task: task, N: len(groups), Groups: groups, Taxonomy: g.Modes(), Mistakes: modes.Gather(g, examples, scores)}
+	b := &Board{Scored: s, Task: task, N: len(groups), Groups: groups, Plan: report.StopPlan(examples, s.Stopped), Taxonomy: g.Modes(), Mistakes: modes.Gather(g, examples, scores)}
 	b.Labels, err = st.Modes(ctx, s.Candidate, s.Scores)
 	return b, err
 }
@@ -173,7 +179,7 @@ const modeLevel = .95
 
 // Counts are the shares of answers by failure mode and status.
 func (b *Board) Counts() []rung.ModeCount {
-	return modes.Count(b.Standing(), b.Taxonomy, b.Groups, modeLevel)
+	return modes.Count(b.Standing(), b.Taxonomy, b.Groups, modeLevel, b.Plan)
 }
 
 // Put keeps labels of the board's mistakes, with the time.

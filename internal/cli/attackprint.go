@@ -83,7 +83,7 @@ func attackRow(f *attack.Figures, name string) []string {
 		if f.Kind == "" {
 			holm = p.P
 		}
-		return append(row, rate(p.Success), change(p.Difference), fmt.Sprintf("%.2g", holm))
+		return append(row, rate(p.Success), change(p.Difference), report.P(holm))
 	}
 	worst := ""
 	if len(f.Wordings) > 0 && f.Wordings[0].Succeeded > 0 && f.Kind != "" {
@@ -94,10 +94,10 @@ func attackRow(f *attack.Figures, name string) []string {
 
 // change is a difference with its interval; its ends may be below zero, so no dash stands between them.
 func change(i rung.Interval) string {
-	return fmt.Sprintf("%+.2f [%+.2f to %+.2f]", i.Value, i.Low, i.High)
+	return report.Change(i)
 }
 
-func rate(i rung.Interval) string { return fmt.Sprintf("%.2f [%.2f–%.2f]", i.Value, i.Low, i.High) }
+func rate(i rung.Interval) string { return report.Share(i) }
 
 // methodOf is how the intervals of the kinds were made.
 func methodOf(kinds []attack.Figures) string {

@@ -63,6 +63,7 @@ type evalCommand struct {
 	again   string
 	repeat  int
 	list    bool
+	bins    bool
 	atLeast float64
 }
 
@@ -103,6 +104,7 @@ temperature and splits the variance between examples and answers.`,
 	f.Float64Var(&o.atLeast, "at-least", 0, "what the metric must reach, instead of the bar's")
 	f.StringVar(&o.again, "again", "", "evaluation to repeat: its ID, the beginning of it, or latest")
 	f.IntVar(&o.repeat, "repeat", app.DefaultRepeat, "with --again: examples that are asked twice, to measure chance; -1 for none")
+	f.BoolVar(&o.bins, "bins", false, "also print how often answers are right by how sure they say they are (metrics of stated confidence)")
 	f.BoolVar(&o.list, "list", false, "list the kept evaluations, newest first")
 	return c
 }
@@ -134,7 +136,15 @@ func (o *evalCommand) run(c *cobra.Command, s *settings) error {
 	if doc == nil || err != nil {
 		return err
 	}
-	return s.printEvaluation(doc)
+	if err := s.printEvaluation(doc); err != nil || s.json || !o.bins {
+		return err
+	}
+	return s.printBins(doc)
+}
+
+func (s *settings) printBins(doc *rung.Evaluation) error {
+	width, color := report.Look(s.Out)
+	return report.Bins(s.Out, doc.Scorecard.Calibrations, width, color)
 }
 
 func (o *evalCommand) evaluate(ctx context.Context, c *cobra.Command, p *app.Project) (*rung.Evaluation, error) {

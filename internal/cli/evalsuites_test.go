@@ -49,7 +49,7 @@ func TestModesAreOfTheTasksOwnExamples(t *testing.T) {
 	}
 }
 
-// The intervals of modes show are for a fixed number of examples; where the evaluation stopped early, that is said.
+// Where an evaluation stopped early, the intervals of modes show hold at any stop, and it says so.
 func TestModesOfAnEarlyStopSaySo(t *testing.T) {
 	serve(t, counts("a"))
 	task := evalTask(t, 80, "{metric: accuracy, at_least: 0.3}")
@@ -57,11 +57,11 @@ func TestModesOfAnEarlyStopSaySo(t *testing.T) {
 	if e.Stopped == nil || e.Scorecard.Successes == e.Scorecard.N {
 		t.Fatalf("no early stop with mistakes: %+v", e.Stopped)
 	}
-	if text := mustRun(t, "modes", "show", task); !strings.Contains(text, "stopped early") || !strings.Contains(text, "Intervals: Wilson") {
+	if text := mustRun(t, "modes", "show", task); !strings.Contains(text, "these intervals hold at any stop") || !strings.Contains(text, "Intervals: betting confidence sequence") {
 		t.Errorf("said\n%s", text)
 	}
 	evalJSON(t, task, "build:prompt", "--full")
-	if text := mustRun(t, "modes", "show", task); strings.Contains(text, "stopped early") {
+	if text := mustRun(t, "modes", "show", task); strings.Contains(text, "hold at any stop") {
 		t.Errorf("said\n%s", text)
 	}
 }

@@ -107,7 +107,8 @@ func TestAnUncalibratedJudgeCannotDecide(t *testing.T) {
 	doc = climbJSON(t, file)
 	o = doc.Rungs[0]
 	info := o.Scorecard.Judges[0]
-	if o.Verdict != rung.Pass || !info.Calibrated || !info.MayDecide || info.Corrected == nil || info.Bias == nil || info.Rated != 60 {
+	if o.Verdict != rung.Pass || !info.Calibrated || !info.MayDecide || info.Corrected == nil || info.Bias == nil || info.Rated != 60 ||
+		len(info.Agreement) == 0 || info.Agreement[0].Measure == "" || info.Agreement[0].N != 60 || info.Agreement[0].Method == "" || info.Agreement[0].Low >= info.Agreement[0].High {
 		t.Errorf("%s: %s; %+v", o.Verdict, o.Reason, info)
 	}
 	if c := info.Corrected; c != nil && (c.Value >= o.Metrics["quality"].Value || !strings.Contains(c.Method, "PPI++ with λ=1.00: 60 rated")) {

@@ -163,7 +163,8 @@ type modesDocument struct {
 	LookedAt  int              `json:"looked_at"` // mistakes that a person has said something about
 	Modes     []rung.ModeCount `json:"modes"`
 	Labels    []rung.ModeLabel `json:"labels"`
-	Stopped   bool             `json:"stopped,omitempty"` // early: the intervals do not allow for it
+	Stopped   *rung.Stop       `json:"stopped,omitempty"` // early: the intervals are those of a sequence
+	Answers   int              `json:"answers,omitempty"` // to each example, of which the first ones are counted
 }
 
 func newModesShowCommand(s *settings) *cobra.Command {
@@ -197,7 +198,7 @@ func runModesShow(ctx context.Context, s *settings, o *boardOptions) (err error)
 
 func (s *settings) printBoard(b *app.Board) error {
 	doc := modesDocument{Task: b.Task, Subject: b.Name, Candidate: b.Candidate, Suite: b.Suite, N: b.N, Mistakes: len(b.Mistakes),
-		LookedAt: modes.LookedAt(b.Mistakes, b.Labels), Modes: b.Counts(), Labels: b.Labels, Stopped: b.Stopped}
+		LookedAt: modes.LookedAt(b.Mistakes, b.Labels), Modes: b.Counts(), Labels: b.Labels, Stopped: b.Stopped, Answers: b.Answers}
 	if s.json {
 		return s.printJSON(doc)
 	}
@@ -218,9 +219,12 @@ func boardText(d *modesDocument) string {
 		rows = append(rows, []string{c.Mode, string(c.Status), fmt.Sprint(c.Count), report.Share(c.Share), strings.Join(c.Examples, " ")})
 	}
 	t.WriteString(strings.Join(report.Columns(rows), "\n") + "\n")
-	fmt.Fprintf(&t, "\nIntervals: %s.\n", d.Modes[0].Share.Method)
-	if d.Stopped {
-		t.WriteString("It stopped early, and these intervals do not allow for that: count with rung eval --full before you report them.\n")
+	fmt.Fprintf(&t, "\nIntervals: %s; n = %d examples.\n", d.Modes[0].Share.Method, d.Modes[0].Share.N)
+	if s := d.Stopped; s != nil {
+		fmt.Fprintf(&t, "It stopped after %d of %d examples; these intervals hold at any stop.\n", s.N, s.Of)
+	}
+	if d.Answers > 1 {
+		fmt.Fprintf(&t, "Each example was answered %d times; the first answers are counted.\n", d.Answers)
 	}
 	if d.LookedAt < d.Mistakes {
 		fmt.Fprintf(&t, "\nWhat is confirmed is a lower bound: nobody has seen %s. rung modes confirm shows them one by one.\n", many(d.Mistakes-d.LookedAt, "mistake"))

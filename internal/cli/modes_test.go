@@ -134,6 +134,10 @@ func TestRobustIsPaired(t *testing.T) {
 	if cased := d.Changes[1]; cased.Broken != 0 || cased.Contrast.P != 1 {
 		t.Errorf("%+v", cased)
 	}
+	strong := robustText(&rung.Robustness{Metric: "m\x1b[2J", Subject: rung.SubjectInfo{Name: "s\x1b]0;owned\x07"}, Changes: []rung.Robust{{Kind: "typos", Contrast: rung.Contrast{PHolm: 3e-7, Difference: rung.Interval{Value: -.3, Low: -.4, High: -.2}}}}})
+	if !strings.Contains(strong, "<.001") || !strings.Contains(strong, "−.300 [−.400, −.200]") || strings.ContainsAny(strong, "\x1b\x07") {
+		t.Errorf("a small p-value, or a hostile name:\n%q", strong)
+	}
 	if _, out := says(t, "", "robust", path, "build:prompt", "--with", "typos"); !strings.Contains(out, "n = 40 pairs") || !strings.Contains(out, "exact McNemar") {
 		t.Errorf("%s", out)
 	}

@@ -84,13 +84,13 @@ func (o *robustCommand) run(c *cobra.Command, s *settings) error {
 
 func robustText(d *rung.Robustness) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "%s on %s, n = %d: %s %s as it is (%.0f %% interval, %s)\n\n", d.Subject.Name, d.Suite.Name, d.Original.N, d.Metric,
-		report.Share(d.Original), 100*d.Original.Level, d.Original.Method)
-	rows := [][]string{{"inputs with", "changed", d.Metric, "difference, paired", "p, Holm", "broken", "fixed"}}
+	fmt.Fprintf(&t, "%s on %s, n = %d: %s %s as it is (%.0f %% interval, %s)\n\n", report.Line(d.Subject.Name, 80), report.Line(d.Suite.Name, 60), d.Original.N,
+		report.Line(d.Metric, 40), report.Share(d.Original), 100*d.Original.Level, d.Original.Method)
+	rows := [][]string{{"inputs with", "changed", report.Line(d.Metric, 40), "difference, paired", "p, Holm", "broken", "fixed"}}
 	methods := []string{}
 	for _, r := range d.Changes {
 		rows = append(rows, []string{r.Kind, fmt.Sprint(r.Changed), report.Share(r.Figure), report.Change(r.Contrast.Difference),
-			fmt.Sprintf("%.3f", r.Contrast.PHolm), fmt.Sprint(r.Broken), fmt.Sprint(r.Fixed)})
+			report.P(r.Contrast.PHolm), fmt.Sprint(r.Broken), fmt.Sprint(r.Fixed)})
 		if m := r.Contrast.Test + "; interval: " + r.Contrast.Difference.Method; !slices.Contains(methods, m) {
 			methods = append(methods, m)
 		}
@@ -103,7 +103,7 @@ func robustText(d *rung.Robustness) string {
 	}
 	fmt.Fprintf(&t, "Tests: %s; n = %d pairs. What is not shown to differ is not shown to be the same.\n", strings.Join(methods, ", "), d.Original.N)
 	for _, n := range d.Notes {
-		t.WriteString(n + "\n")
+		t.WriteString(strings.Join(report.Paragraph(n, 100), "\n") + "\n")
 	}
 	return t.String()
 }

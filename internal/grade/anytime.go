@@ -119,19 +119,13 @@ func (t *Tally) mean(scores []float64, rows, clusters []int, o stats.Options) st
 	return counted(stats.NewAnytime(scores, clusters, 0, *plan, o).Interval((1 - o.Level) / 2))
 }
 
-// share is the share k of n, where n is not the number of examples.
-func (t *Tally) share(k, n int, level float64) rung.Interval {
-	if t.plan == nil && t.answers <= 1 {
-		low, high := stats.Wilson(k, n, level)
-		return rung.Interval{Value: float64(k) / float64(n), Low: low, High: high, N: n, Level: level, Method: "Wilson"}
+// shareIn is the share of ones among some of the rows, which may be any answers of any examples: n is their number.
+func (t *Tally) shareIn(ones []float64, in []int, level float64) rung.Interval {
+	o, clusters := stats.Options{Level: level, PassFail: true, Bounds: unit, Seed: 1}, t.clusters(in)
+	if t.plan == nil {
+		return rung.Interval(stats.Mean(ones, clusters, o).Interval)
 	}
-	scores := make([]float64, n)
-	for i := range k {
-		scores[i] = 1
-	}
-	plan := stats.AnytimePlan{Total: n}
-	e := stats.NewAnytime(scores, nil, 0, plan, stats.Options{PassFail: true}).Interval((1 - level) / 2)
-	return rung.Interval(e.Interval)
+	return rung.Interval(stats.NewAnytime(ones, clusters, 0, *t.plan, o).Interval((1 - level) / 2).Interval)
 }
 
 // Several answers to an example that all have one score say no more than one of them: where that is so of every example, a figure is

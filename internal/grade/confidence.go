@@ -102,18 +102,20 @@ func (t *Tally) calibrations(rows []int, level float64) []rung.Calibration {
 		c := rung.Calibration{Metric: m.name, Field: m.field}
 		for b := range calibrationBins {
 			bin := rung.CalibrationBin{Low: float64(b) / calibrationBins, High: float64(b+1) / calibrationBins}
-			said, right := 0.0, 0.0
+			var said float64
+			var in []int
+			var right []float64
 			for _, row := range rows {
-				p := t.columns[i].parts[row*m.width+b*binParts:]
-				bin.N += int(p[0])
-				said += float64(p[1])
-				right += float64(p[2])
+				if p := t.columns[i].parts[row*m.width+b*binParts:]; p[0] > 0 {
+					in, right = append(in, row), append(right, float64(p[2]))
+					said += float64(p[1])
+				}
 			}
-			if bin.N == 0 {
+			if bin.N = len(in); bin.N == 0 {
 				continue
 			}
 			bin.Confidence = said / float64(bin.N)
-			bin.Right = t.share(int(right), bin.N, level)
+			bin.Right = t.shareIn(right, in, level)
 			c.Bins = append(c.Bins, bin)
 		}
 		out = append(out, c)

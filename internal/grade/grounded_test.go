@@ -2,6 +2,7 @@ package grade_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/rung-dev/rung"
@@ -125,5 +126,16 @@ func TestStatedConfidence(t *testing.T) {
 	}
 	if len(card.Calibrations) != 1 || len(card.Calibrations[0].Bins) != 3 || card.Calibrations[0].Bins[1].N != 4 || card.Calibrations[0].Bins[1].Right.Value != .75 {
 		t.Errorf("%+v", card.Calibrations)
+	}
+	if m := card.Calibrations[0].Bins[1].Right.Method; m != "Wilson" {
+		t.Errorf("the interval of a bin is by %q", m)
+	}
+	for i := range 12 { // copies of each other are no twelve examples
+		ans, ex := said(`{"a":1,"c":0.75}`), example(`{"a":1,"c":1}`)
+		ex.Group = "copies"
+		tally.Add(20+i, ex, &ans)
+	}
+	if right := tally.Scorecard(.95, 1).Calibrations[0].Bins[1].Right; !strings.Contains(right.Method, "cluster") || right.N != 16 {
+		t.Errorf("the interval of a bin with copies is %+v", right)
 	}
 }

@@ -2,6 +2,7 @@ package grade
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rung-dev/rung"
@@ -245,7 +246,7 @@ func (t *Tally) modeCounts(rows, clusters []int, level float64) []rung.ModeCount
 				continue
 			}
 			shows[k] = 1
-			if c.Count++; len(c.Examples) < shownExamples {
+			if c.Count++; len(c.Examples) < shownExamples && !slices.Contains(c.Examples, t.ids[row]) {
 				c.Examples = append(c.Examples, t.ids[row])
 			}
 		}

@@ -28,6 +28,9 @@ func (t *Tally) Scorecard(level float64, seed uint64) rung.Scorecard {
 	card.Mistakes = t.mistakes(rows)
 	card.Calibrations = t.calibrations(rows, level)
 	card.Modes = t.modeCounts(rows, clusters, level)
+	if t.answers > 1 {
+		card.ModesOf = len(rows)
+	}
 	if t.g.kind == rung.Labels && len(rows) > 0 {
 		counts := t.confusion(rows)
 		card.Classes = t.g.classScores(counts)

@@ -15,8 +15,8 @@ const shownExamples = 5
 
 // Count counts the standings by mode and status, in the order of the taxonomy. groups are the clusters of all n examples that were
 // scored, in which order does not matter but their number does; a mistake's group is found by its example. Shares are of all
-// examples, with intervals at level.
-func Count(standing []Standing, taxonomy []rung.FailureMode, groups map[string]string, level float64) []rung.ModeCount {
+// examples, with intervals at level; plan is set where the evaluation stopped early, whose intervals are those of a sequence.
+func Count(standing []Standing, taxonomy []rung.FailureMode, groups map[string]string, level float64, plan *stats.AnytimePlan) []rung.ModeCount {
 	type key struct {
 		mode   string
 		status rung.ModeStatus
@@ -32,7 +32,7 @@ func Count(standing []Standing, taxonomy []rung.FailureMode, groups map[string]s
 	for _, mode := range Order(taxonomy, known) {
 		for _, status := range statuses {
 			if shown := examples[key{mode, status}]; len(shown) > 0 {
-				out = append(out, rung.ModeCount{Mode: mode, Status: status, Count: len(shown), Share: share(shown, groups, level),
+				out = append(out, rung.ModeCount{Mode: mode, Status: status, Count: len(shown), Share: share(shown, groups, level, plan),
 					Examples: firstExamples(shown)})
 			}
 		}
@@ -52,7 +52,7 @@ func firstExamples(shown []string) []string {
 }
 
 // share is the share of examples with its interval: clustered where examples form groups.
-func share(shown []string, groups map[string]string, level float64) rung.Interval {
+func share(shown []string, groups map[string]string, level float64, plan *stats.AnytimePlan) rung.Interval {
 	is := make(map[string]bool, len(shown))
 	for _, id := range shown {
 		is[id] = true
@@ -73,8 +73,11 @@ func share(shown []string, groups map[string]string, level float64) rung.Interva
 	if clustered {
 		clusters = stats.Clusters(names)
 	}
-	e := stats.Mean(values, clusters, stats.Options{Level: level, PassFail: true, Bounds: stats.Bounds{Low: 0, High: 1}, Seed: 1})
-	return rung.Interval(e.Interval)
+	o := stats.Options{Level: level, PassFail: true, Bounds: stats.Bounds{Low: 0, High: 1}, Seed: 1}
+	if plan != nil {
+		return rung.Interval(stats.NewAnytime(values, clusters, 0, *plan, o).Interval((1 - level) / 2).Interval)
+	}
+	return rung.Interval(stats.Mean(values, clusters, o).Interval)
 }
 
 // LookedAt is how many of the mistakes a person has said something about. What is confirmed is a lower bound while it is less than

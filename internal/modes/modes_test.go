@@ -11,6 +11,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/modes"
+	"github.com/rung-dev/rung/internal/stats"
 )
 
 func mistake(id, want, got, kind string, found ...string) modes.Mistake {
@@ -118,7 +119,7 @@ func TestWhatAPersonSaidCounts(t *testing.T) {
 		groups[fmt.Sprint(i)] = ""
 	}
 	groups["a"], groups["b"], groups["c"] = "", "", ""
-	counts := modes.Count(got, rung.StarterModes(), groups, .95)
+	counts := modes.Count(got, rung.StarterModes(), groups, .95, nil)
 	if len(counts) != 3 || counts[2].Mode != "wrong_unit" || counts[2].Status != rung.ModeConfirmed || counts[2].Count != 1 || counts[2].Share.N != 53 ||
 		math.Abs(counts[2].Share.Value-1./53) > 1e-12 || counts[2].Share.High < .05 || counts[2].Share.Method == "" {
 		t.Errorf("%+v", counts)
@@ -146,5 +147,24 @@ func TestAJudgesWord(t *testing.T) {
 		if op.Mode != want || want == "" && op.Note == "" {
 			t.Errorf("%s: %+v, want %q", op.Example, op, want)
 		}
+	}
+}
+
+// TestSharesOfAStoppedEvaluationAreWider: a person's label makes no fixed sample of one that stopped when it had seen enough.
+func TestSharesOfAStoppedEvaluationAreWider(t *testing.T) {
+	groups := map[string]string{}
+	var standing []modes.Standing
+	for i := range 30 {
+		id := fmt.Sprint(i)
+		groups[id] = ""
+		if i < 9 {
+			standing = append(standing, modes.Standing{Example: id, Mode: "wrong_fact", Status: rung.ModeConfirmed})
+		}
+	}
+	fixed := modes.Count(standing, nil, groups, .95, nil)[0]
+	stopped := modes.Count(standing, nil, groups, .95, &stats.AnytimePlan{Total: 90})[0]
+	if fixed.Share.Method != "Wilson" || stopped.Share.Method != stats.BettingMethod || stopped.Share.Value != fixed.Share.Value ||
+		stopped.Share.Low >= fixed.Share.Low || stopped.Share.High <= fixed.Share.High {
+		t.Errorf("stopped %+v, not stopped %+v", stopped.Share, fixed.Share)
 	}
 }

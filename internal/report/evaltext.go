@@ -236,6 +236,27 @@ func (p *printer) mistakeLines(card *rung.Scorecard, answers int) {
 	p.list(fmt.Sprintf("Mistakes (counts, of %s)", of), items)
 }
 
+// Bins writes the reliability tables of metrics of stated confidence: how often answers are right, by how sure they say they are.
+func Bins(w io.Writer, all []rung.Calibration, width int, color bool) error {
+	p := evalPrinter(width, color)
+	f := evalFigures(p.ascii)
+	if len(all) == 0 {
+		p.para("", "", "\nNo metric of the task is about stated confidence.")
+	}
+	for _, c := range all {
+		p.b.WriteByte('\n')
+		p.para("", "  ", fmt.Sprintf("%s: how often answers are right, by what %s says", c.Metric, c.Field), bold)
+		s := &sheet{titles: []string{"says", "answers", "mean said", "right", "interval", "level", "n", "method"}, numbers: []bool{false, true, true, true, false, true, true}}
+		for _, b := range c.Bins {
+			s.add(f.score(b.Low)+f.dash()+f.score(b.High), count(b.N), f.score(b.Confidence), f.score(b.Right.Value), f.score(b.Right.Low)+f.dash()+f.score(b.Right.High),
+				percent(b.Right.Level), count(b.Right.N), p.key(b.Right.Method))
+		}
+		p.sheet(s)
+	}
+	p.legend()
+	return p.flush(w)
+}
+
 func (p *printer) effortLines(e *rung.Evaluation) {
 	c := &e.Scorecard
 	p.b.WriteByte('\n')

@@ -7,43 +7,79 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/modes"
+	"github.com/rung-dev/rung/internal/stats"
 )
 
+// Judged names what a scorecard is of, for its failure modes.
+type Judged struct {
+	Candidate rung.Digest
+	Scores    rung.Digest // the set under which the scores are kept
+	Examples  rung.Digest // that of the examples
+	Stopped   *rung.Stop
+	Answers   int // to each example; 0 is 1
+}
+
 // SettleModes brings a scorecard's failure modes up to what has been said since it was made: what people confirmed and rejected,
-// what is proposed, and what is left by rule. scores is the set under which the scores are kept, examples that of the examples.
-// Without labels the scorecard stays as it is.
-func SettleModes(ctx context.Context, src Source, card *rung.Scorecard, candidate, scores, examples rung.Digest) error {
+// what is proposed, and what is left by rule. Without labels the scorecard stays as it is. People speak of an example's first answer, so
+// where there are several the first ones are counted.
+func SettleModes(ctx context.Context, src Source, card *rung.Scorecard, of Judged) error {
 	if card == nil {
 		return nil
 	}
-	labels, err := src.Modes(ctx, candidate, scores)
+	labels, err := src.Modes(ctx, of.Candidate, of.Scores)
 	if err != nil || len(labels) == 0 {
 		return err
 	}
-	groups := map[string]string{}
-	known, err := Examples(ctx, src, examples)
+	known, err := Examples(ctx, src, of.Examples)
 	if err != nil {
 		return err
 	}
-	for i := range known {
-		groups[known[i].ID] = known[i].Group
-	}
+	groups := Asked(known, of.Examples, of.Stopped)
 	var mistakes []modes.Mistake
 	scored := map[string]string{}
-	for s, err := range src.Scores(ctx, candidate, scores) {
+	for s, err := range src.Scores(ctx, of.Candidate, of.Scores) {
 		if gone(err) {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		scored[s.Example] = groups[s.Example]
+		group, asked := groups[s.Example]
+		if !asked {
+			continue
+		}
+		scored[s.Example] = group
 		if !s.Success {
 			mistakes = append(mistakes, modes.Mistake{Example: rung.Example{ID: s.Example}, Found: s.Modes})
 		}
 	}
-	card.Modes = modes.Count(modes.Stand(mistakes, labels, nil), rung.StarterModes(), scored, levelOf(card))
+	card.Modes = modes.Count(modes.Stand(mistakes, labels, nil), rung.StarterModes(), scored, levelOf(card), StopPlan(known, of.Stopped))
+	if card.ModesOf > 0 {
+		card.ModesOf = len(scored)
+	}
 	return nil
+}
+
+// Asked are the groups of the examples that an evaluation asked, by id: all, or those before its stop. What an earlier, longer
+// evaluation kept is not part of it.
+func Asked(examples []rung.Example, set rung.Digest, stop *rung.Stop) map[string]string {
+	groups := make(map[string]string, len(examples))
+	order := rung.Order(set, examples)
+	if stop != nil {
+		order = order[:min(stop.N, len(order))]
+	}
+	for _, i := range order {
+		groups[examples[i].ID] = examples[i].Group
+	}
+	return groups
+}
+
+// StopPlan is what was known of the examples where an evaluation stopped early; nil where it did not.
+func StopPlan(examples []rung.Example, stop *rung.Stop) *stats.AnytimePlan {
+	if stop == nil {
+		return nil
+	}
+	return &stats.AnytimePlan{Total: len(examples), Largest: rung.LargestGroup(examples)}
 }
 
 // levelOf is the level of a scorecard's intervals, .95 where it has none.
@@ -58,7 +94,7 @@ func levelOf(card *rung.Scorecard) float64 {
 func SettleDocument(ctx context.Context, src Source, doc *rung.Document) error {
 	for i := range doc.Rungs {
 		o := &doc.Rungs[i]
-		if err := SettleModes(ctx, src, o.Scorecard, o.Candidate, doc.Heldout.Digest, doc.Heldout.Digest); err != nil {
+		if err := SettleModes(ctx, src, o.Scorecard, Judged{Candidate: o.Candidate, Scores: doc.Heldout.Digest, Examples: doc.Heldout.Digest, Stopped: o.Stopped}); err != nil {
 			return err
 		}
 	}
@@ -67,13 +103,19 @@ func SettleDocument(ctx context.Context, src Source, doc *rung.Document) error {
 
 // SettleEvaluation is SettleModes for an evaluation.
 func SettleEvaluation(ctx context.Context, src Source, e *rung.Evaluation) error {
-	return SettleModes(ctx, src, &e.Scorecard, e.Subject.Digest, e.Scores, e.Suite.Digest)
+	return SettleModes(ctx, src, &e.Scorecard, Judged{Candidate: e.Subject.Digest, Scores: e.Scores, Examples: e.Suite.Digest, Stopped: e.Stopped, Answers: e.Answers})
 }
 
 // modesTitle says of what the shares are, how sure the intervals, and by which method. There is at least one count.
 func modesTitle(card *rung.Scorecard) string {
-	share := card.Modes[0].Share
-	return fmt.Sprintf("Failure modes (share of %s, %s intervals, %s)", plural(card.N, "example"), percent(share.Level), share.Method)
+	share, of := card.Modes[0].Share, plural(card.N, "example")
+	switch {
+	case card.ModesOf > card.N:
+		of = fmt.Sprintf("the %s to %s", plural(card.ModesOf, "answer"), of)
+	case card.ModesOf > 0:
+		of = "the first answers to " + of
+	}
+	return fmt.Sprintf("Failure modes (counts and share of %s, %s intervals, %s)", of, percent(share.Level), share.Method)
 }
 
 // modeLine is one count in words: "wrong_fact by rule: 21, .15 [.10–.22], such as u1, u2".
@@ -90,7 +132,8 @@ func (p *printer) modeLines(card *rung.Scorecard) {
 	if card == nil || len(card.Modes) == 0 {
 		return
 	}
-	p.b.WriteString("\n" + p.paint(modesTitle(card), bold) + "\n")
+	p.b.WriteByte('\n')
+	p.para("", "  ", modesTitle(card), bold)
 	for _, c := range card.Modes {
 		p.para("- ", "  ", modeLine(c, figures{digits: 3, ascii: p.ascii}))
 	}

@@ -54,12 +54,69 @@ func TestReportsShowFailureModes(t *testing.T) {
 	for text, want := range map[*strings.Builder][]string{
 		&markdown: {"## Failure modes", "| `wrong_fact` | confirmed |", "| `wrong_fact` | rejected |", "| `no_<b>/unit` | proposed |", "2: .05 [.01–.22]", "share of 40 examples"},
 		&page:     {"Failure modes", "<td>confirmed</td>", "no_&lt;b&gt;|unit", "2: .05 [.01–.22]"},
-		&table:    {"Failure modes (share of 40 examples", "wrong_fact, confirmed: 2, .050 [", "no_<b>|unit, proposed: 1, .025 ["},
+		&table:    {"Failure modes (counts and share of 40 examples", "wrong_fact, confirmed: 2, .050 [", "no_<b>|unit, proposed: 1, .025 ["},
 	} {
 		for _, w := range want {
 			if !strings.Contains(text.String(), w) {
 				t.Errorf("there is no %q in\n%.600s", w, text.String()[max(0, strings.Index(text.String(), "Failure modes")):])
 			}
+		}
+	}
+}
+
+// TestModesOfAStoppedRung: only what was asked before the stop counts, with the interval of a sequence; and of several answers the heading
+// says which are counted.
+func TestModesOfAStoppedRung(t *testing.T) {
+	c := reporttest.New(reporttest.Options{Seed: 1, N: 60})
+	st := stored(t, c)
+	o := &c.Doc.Rungs[3]
+	set := c.Heldout.Digest()
+	examples, err := report.Examples(t.Context(), st, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Stopped = &rung.Stop{N: 25, Of: 60, Why: rung.StopFail}
+	asked := report.Asked(examples, set, o.Stopped)
+	wrong := map[bool][]string{}
+	for s, err := range st.Scores(t.Context(), o.Candidate, set) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, in := asked[s.Example]
+		if !s.Success {
+			wrong[in] = append(wrong[in], s.Example)
+		}
+	}
+	if len(asked) != 25 || len(wrong[true]) == 0 || len(wrong[false]) == 0 {
+		t.Fatalf("%d asked, mistakes %v", len(asked), wrong)
+	}
+	var labels []rung.ModeLabel
+	for _, in := range []bool{true, false} {
+		labels = append(labels, rung.ModeLabel{Candidate: o.Candidate, Set: set, Example: wrong[in][0], Mode: "wrong_fact", Status: rung.ModeConfirmed, By: "ann", At: time.Unix(1_700_000_000, 0)})
+	}
+	if err := st.PutModes(t.Context(), labels); err != nil {
+		t.Fatal(err)
+	}
+	o.Scorecard.ModesOf = 180
+	if err := report.SettleDocument(t.Context(), st, c.Doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range o.Scorecard.Modes {
+		if m.Mode == "wrong_fact" && (m.Count != 1 || m.Share.N != 25 || !strings.Contains(m.Share.Method, "sequence")) {
+			t.Errorf("counted %+v", m)
+		}
+	}
+	e := &rung.Evaluation{Scorecard: *o.Scorecard, Answers: 3}
+	var b strings.Builder
+	if err := report.Evaluation(&b, e, 60, false); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), "share of the first answers to 60 examples") {
+		t.Errorf("%s", b.String())
+	}
+	for _, line := range strings.Split(b.String(), "\n") {
+		if n := len([]rune(line)); n > 60 && strings.Contains(line, "Failure modes") {
+			t.Errorf("a heading of %d columns in 60: %s", n, line)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package report
 
-import "github.com/rung-dev/rung"
+import (
+	"strings"
+
+	"github.com/rung-dev/rung"
+)
 
 // Share writes a share with its interval, ".12 [.08–.17]".
 func Share(iv rung.Interval) string { return figures{digits: 3}.interval(iv) }
@@ -10,3 +14,9 @@ func Line(s string, n int) string { return cut(clean(s), n, "…") }
 
 // Change writes a difference with its interval, "+.031 [+.002, +.060]".
 func Change(iv rung.Interval) string { return figures{digits: 3}.change(iv) }
+
+// P writes a p-value for a column of them: ".012", "<.001".
+func P(p float64) string {
+	s := strings.TrimPrefix(figures{}.pvalue(p), "p ")
+	return strings.Replace(strings.TrimPrefix(s, "= "), "< ", "<", 1)
+}
