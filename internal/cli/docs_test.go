@@ -87,6 +87,55 @@ func TestTaskFileDocumentHasEveryKey(t *testing.T) {
 	}
 }
 
+// TestDatasetsDocumentHasEveryKey: the table of the document and the schema that rung schema dataset prints know the same keys. What is
+// below output is in the document of the task file.
+func TestDatasetsDocumentHasEveryKey(t *testing.T) {
+	status, out, _ := rungOut(t, "schema", "dataset")
+	var schema map[string]any
+	if err := json.Unmarshal([]byte(out), &schema); err != nil || status != 0 {
+		t.Fatalf("rung schema dataset: status %d, %v", status, err)
+	}
+	want := map[string]bool{}
+	schemaKeys(schema, "", want)
+	for _, row := range docRows(t, "docs/datasets.md", "| key | default | meaning |") {
+		if len(row) != 3 || slices.Contains(row, "") {
+			t.Errorf("a cell of the row of %s is empty, or there are not three: %q", row[0], row)
+		}
+		if !want[row[0]] {
+			t.Errorf("the document has the key %s twice, or the schema has it not", row[0])
+		}
+		delete(want, row[0])
+	}
+	for key := range want {
+		if !strings.HasPrefix(key, "output.") {
+			t.Errorf("the document does not have the key %s", key)
+		}
+	}
+}
+
+// TestDatasetsDocumentExample: the description of the document is one.
+func TestDatasetsDocumentExample(t *testing.T) {
+	n := 0
+	for _, block := range fence.FindAllStringSubmatch(readDoc(t, "docs/datasets.md"), -1) {
+		if block[2] != "dataset" {
+			continue
+		}
+		n++
+		dir := t.TempDir()
+		put(t, dir, "dataset.yaml", block[3])
+		if err := os.Mkdir(filepath.Join(dir, "raw"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(dir, "raw"), "a.csv", "text,label\n")
+		if _, err := task.OpenDescription(filepath.Join(dir, "dataset.yaml")); err != nil {
+			t.Error(err)
+		}
+	}
+	if n == 0 {
+		t.Error("the document shows no description")
+	}
+}
+
 // schemaKeys collects the properties of a schema as paths such as bar.metric and metrics[].name.
 func schemaKeys(node map[string]any, path string, into map[string]bool) {
 	for _, list := range []string{"oneOf", "anyOf"} {
@@ -359,7 +408,7 @@ func TestStatisticsDocumentNamesTests(t *testing.T) {
 	}
 }
 
-var documents = []string{"docs/task-file.md", "docs/rating.md", "docs/statistics.md", "docs/operations.md", "docs/rollouts.md", "docs/guards.md", "docs/releases.md", "docs/gateway.md", "docs/traces.md", "docs/failure-modes.md", "docs/attacks.md", "docs/judges.md", "docs/metrics.md", "docs/data.md", "docs/data-pii.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+var documents = []string{"docs/task-file.md", "docs/rating.md", "docs/statistics.md", "docs/operations.md", "docs/rollouts.md", "docs/guards.md", "docs/releases.md", "docs/gateway.md", "docs/traces.md", "docs/failure-modes.md", "docs/attacks.md", "docs/judges.md", "docs/metrics.md", "docs/data.md", "docs/data-pii.md", "docs/datasets.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"}
 
 var (
 	pathInDoc    = regexp.MustCompile(`\b(?:docs|internal|scripts|cmd|python|bench|examples)/[\w./-]*\w`)

@@ -7,16 +7,12 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/rung-dev/rung/internal/rows"
 )
 
 // shape is what the rows' JSON looks like over all rows: the features that Hugging Face's datasets needs, since it would else take them
 // from the first file and refuse the next one where a key is missing.
 type shape struct {
-	root  kind
-	x     rows.Extractor
-	depth int
+	root kind
 }
 
 // kind is a JSON value's type, over many values.
