@@ -13,3 +13,8 @@ var Engine embed.FS
 //
 //go:embed rungworker/*.py rungworker/requirements.lock
 var Worker embed.FS
+
+// Spread holds what spreads row work over a Ray cluster, and its lock file, under spread/.
+//
+//go:embed spread/driver.py spread/requirements.lock
+var Spread embed.FS

@@ -30,6 +30,7 @@ type contamOptions struct {
 	opt       contam.Options
 	cosine    float64
 	examples  int
+	ray       string
 }
 
 func newDataDecontaminateCommand(s *settings) *cobra.Command {
@@ -75,6 +76,7 @@ Exit status 0, whether or not anything was found; with --fail-on-any, 9 when som
 	f.Float64Var(&o.opt.Rephrased, "rephrased", contam.DefaultRephrased, "score from which an item counts as rephrased; 0 turns this off")
 	f.Float64Var(&o.cosine, "cosine", 0.85, "cosine from which texts have one meaning, with --semantic")
 	f.IntVar(&o.examples, "examples", 3, "examples of each reason in the report")
+	rayFlag(c, &o.ray)
 	f.BoolVar(&strict, "fail-on-any", false, "exit status 9 when any row holds an item")
 	return c
 }
@@ -166,6 +168,14 @@ func (o *contamOptions) search(ctx context.Context, s *settings, set *rows.Set, 
 	defer closing()
 	if o.opt.Embed != nil {
 		o.opt.Semantic, doc.Cosine = o.cosine, o.cosine
+	}
+	cluster, err := s.connect(ctx, o.ray, set)
+	if err != nil {
+		return err
+	}
+	if cluster != nil {
+		defer cluster.Close()
+		o.opt.Elsewhere = spreadContam(cluster, set)
 	}
 	r, err := contam.Run(ctx, set, index, o.opt)
 	if err != nil {

@@ -27,6 +27,7 @@ type dedupeOptions struct {
 	newestBy string
 	cosine   float64
 	examples int
+	ray      string
 }
 
 func newDataDedupeCommand(s *settings) *cobra.Command {
@@ -68,6 +69,7 @@ docs/data.md gives precision and recall around the thresholds.`,
 	f.StringVar(&o.newestBy, "newest-by", "", "field that says when, for --keep newest")
 	f.Float64Var(&o.cosine, "cosine", 0.9, "cosine from which rows have one meaning, with --semantic")
 	f.IntVar(&o.examples, "examples", 3, "examples of each reason in the report")
+	rayFlag(c, &o.ray)
 	return c
 }
 
@@ -151,6 +153,16 @@ func runDedupe(ctx context.Context, s *settings, o *dedupeOptions) (doc *dedupeD
 	defer closing()
 	if opt.Embed != nil {
 		opt.Semantic = o.cosine
+	}
+	cluster, err := s.connect(ctx, o.ray, set)
+	if err != nil {
+		return nil, err
+	}
+	if cluster != nil {
+		defer cluster.Close()
+		if opt.Elsewhere, err = newSpreadDedupe(cluster, set, opt); err != nil {
+			return nil, err
+		}
 	}
 	result, err := dedupe.Run(ctx, set, opt)
 	if err != nil {

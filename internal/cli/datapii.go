@@ -34,6 +34,7 @@ type piiOptions struct {
 	restore      string
 	failOnAny    bool
 	examples     int
+	ray          string
 }
 
 func newDataPIICommand(s *settings) *cobra.Command {
@@ -56,7 +57,7 @@ docs/data-pii.md says what is missed.`,
 		Args: someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.files = args
-			doc, err := runPII(c.Context(), &o)
+			doc, err := runPII(c.Context(), s, &o)
 			if err != nil {
 				return err
 			}
@@ -86,6 +87,7 @@ docs/data-pii.md says what is missed.`,
 	f.StringVar(&o.restore, "restore", "", "put the rows of this vault back; needs --key-file and --out")
 	f.BoolVar(&o.failOnAny, "fail-on-any", false, "exit status 9 when anything is found")
 	f.IntVar(&o.examples, "examples", 3, "places of each type in the report")
+	rayFlag(c, &o.ray)
 	return c
 }
 
@@ -121,8 +123,16 @@ func (o *piiOptions) check(set *rows.Set) error {
 	return nil
 }
 
-// engine is what looks.
-func (o *piiOptions) engine() (*pii.Engine, []pii.Type, error) {
+// piiScan is what is looked for and what becomes of it, also in another process.
+type piiScan struct {
+	Options  pii.Options `json:"options"`
+	Pointers []string    `json:"pointers"`
+	Redact   bool        `json:"redact"`
+	Key      []byte      `json:"key,omitempty"` // of stand-ins
+}
+
+// scan is what the flags ask for.
+func (o *piiOptions) scan(key []byte) (piiScan, error) {
 	types := pii.Identifying
 	if len(o.types) > 0 {
 		types = nil
@@ -134,19 +144,62 @@ func (o *piiOptions) engine() (*pii.Engine, []pii.Type, error) {
 			case slices.Contains(pii.Types, t):
 				types = append(types, t)
 			default:
-				return nil, nil, usage("there is no type %s; the types are %s, or all", t, strings.Join(pii.Types, ", "))
+				return piiScan{}, usage("there is no type %s; the types are %s, or all", t, strings.Join(pii.Types, ", "))
 			}
 		}
 	}
 	patterns, err := readPatterns(o.patterns)
+	scan := piiScan{Options: pii.Options{Types: types, Patterns: patterns, Sure: o.sure, Regions: o.regions}, Redact: o.redact}
+	for _, f := range o.fields {
+		scan.Pointers = append(scan.Pointers, pii.Pointer(f))
+	}
+	if o.pseudonymise {
+		scan.Key = key
+	}
+	return scan, err
+}
+
+// looked are the types that are looked for.
+func (s *piiScan) looked() []pii.Type {
+	types := slices.Clone(s.Options.Types)
+	for _, p := range s.Options.Patterns {
+		types = append(types, p.Type)
+	}
+	return types
+}
+
+// scanner gives the function that looks at the rows of a block. It is safe for concurrent use.
+func (s *piiScan) scanner() (func(*rows.Block) ([]scanned, error), error) {
+	engine, err := pii.New(s.Options)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e, err := pii.New(pii.Options{Types: types, Patterns: patterns, Sure: o.sure, Regions: o.regions})
-	for _, p := range patterns {
-		types = append(slices.Clip(types), p.Type)
+	var replace func(pii.In) string
+	switch {
+	case s.Redact:
+		replace = pii.Placeholder
+	case s.Key != nil:
+		p, err := pii.NewPseudonyms(s.Key)
+		if err != nil {
+			return nil, err
+		}
+		replace = p.For
 	}
-	return e, types, err
+	return func(b *rows.Block) ([]scanned, error) {
+		var out []scanned
+		err := b.Each(func(r rows.Row) error {
+			one := scanned{raw: r.Raw, place: r.Place, line: r.Line}
+			changed, found, err := engine.Row(r.Raw, s.Pointers, replace)
+			if err != nil {
+				one.broken = rows.Reason(err)
+			} else if one.found = found; replace != nil && len(found) > 0 {
+				one.raw, one.was = changed, r.Raw
+			}
+			out = append(out, one)
+			return nil
+		})
+		return out, err
+	}, nil
 }
 
 func readPatterns(path string) ([]pii.Pattern, error) {
@@ -192,7 +245,7 @@ type scanned struct {
 	broken   string
 }
 
-func runPII(ctx context.Context, o *piiOptions) (doc *piiDocument, err error) {
+func runPII(ctx context.Context, s *settings, o *piiOptions) (doc *piiDocument, err error) {
 	set, err := rows.Open(ctx, o.files, "")
 	if err != nil {
 		return nil, err
@@ -208,46 +261,21 @@ func runPII(ctx context.Context, o *piiOptions) (doc *piiDocument, err error) {
 	if o.restore != "" {
 		return restorePII(ctx, o, set, key)
 	}
-	engine, types, err := o.engine()
+	scan, err := o.scan(key)
 	if err != nil {
 		return nil, err
 	}
-	var replace func(pii.In) string
-	switch {
-	case o.redact:
-		replace = pii.Placeholder
-	case o.pseudonymise:
-		p, err := pii.NewPseudonyms(key)
-		if err != nil {
-			return nil, err
-		}
-		replace = p.For
+	look, err := scan.scanner()
+	if err != nil {
+		return nil, err
 	}
-	doc = &piiDocument{Files: o.files, Fields: o.fields, Looked: types, Types: []piiType{}, Broken: []place{}, by: map[pii.Type]*piiType{}}
-	sink, err := o.sink(key, replace != nil)
+	doc = &piiDocument{Files: o.files, Fields: o.fields, Looked: scan.looked(), Types: []piiType{}, Broken: []place{}, by: map[pii.Type]*piiType{}}
+	sink, err := o.sink(key, o.redact || o.pseudonymise)
 	if err != nil {
 		return nil, err
 	}
 	defer sink.abandon()
-	var pointers []string
-	for _, f := range o.fields {
-		pointers = append(pointers, pii.Pointer(f))
-	}
-	err = rows.Map(ctx, set, runtime.GOMAXPROCS(0), func(b *rows.Block) ([]scanned, error) {
-		var out []scanned
-		err := b.Each(func(r rows.Row) error {
-			one := scanned{raw: r.Raw, place: r.Place, line: r.Line}
-			changed, found, err := engine.Row(r.Raw, pointers, replace)
-			if err != nil {
-				one.broken = rows.Reason(err)
-			} else if one.found = found; replace != nil && len(found) > 0 {
-				one.raw, one.was = changed, r.Raw
-			}
-			out = append(out, one)
-			return nil
-		})
-		return out, err
-	}, func(block []scanned) error {
+	take := func(block []scanned) error {
 		for i := range block {
 			doc.add(set, &block[i], o.examples)
 			if err := sink.put(set, &block[i]); err != nil {
@@ -255,7 +283,17 @@ func runPII(ctx context.Context, o *piiOptions) (doc *piiDocument, err error) {
 			}
 		}
 		return nil
-	})
+	}
+	cluster, err := s.connect(ctx, o.ray, set)
+	if err != nil {
+		return nil, err
+	}
+	if cluster != nil {
+		defer cluster.Close()
+		err = spreadPII(ctx, cluster, set, scan, take)
+	} else {
+		err = rows.Map(ctx, set, runtime.GOMAXPROCS(0), look, take)
+	}
 	if err != nil {
 		return nil, err
 	}

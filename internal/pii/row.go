@@ -16,6 +16,9 @@ type In struct {
 	value string
 }
 
+// NewIn is a finding that another process made.
+func NewIn(f Finding, field, value string) In { return In{f, field, value} }
+
 // Value is what was found. It belongs into no report.
 func (f In) Value() string { return f.value }
 
