@@ -272,6 +272,9 @@ func (im *importing) files(report *formats.Report) {
 			im.out.counts[reason{r.Kind, true}] += r.Rows
 			f.Repairs[i].Examples = im.b.privacy.repairs(r.Examples)
 		}
+		for i := range f.LeftOut {
+			f.LeftOut[i].What = im.b.privacy.blankText(f.LeftOut[i].What)
+		}
 		for _, note := range f.Notes {
 			im.out.note("%s: %s", f.File, note)
 		}

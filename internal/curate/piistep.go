@@ -35,7 +35,7 @@ type PIIReport struct {
 	Names    int        `json:"different_names"`         // different texts that were found as names of persons
 	Repeated int        `json:"repeated,omitempty"`      // places that hold, in the same row, a value that was found elsewhere in it
 	Unfit    int        `json:"unfit_outputs,omitempty"` // rows that went since their output no longer fits its form
-	Keys     int        `json:"person_keys,omitempty"`   // rows whose person key itself holds personal data
+	Keys     int        `json:"person_keys,omitempty"`   // rows whose person or group holds an address, a number or a name
 }
 
 // PIICount is one type's count.
@@ -138,9 +138,9 @@ func (s *piiStep) look(raw []byte) (seen, error) {
 	if err != nil {
 		return one, fmt.Errorf("a working row: %w", err)
 	}
-	if one.found = found; bytes.Contains(raw, []byte(`"person":`)) {
-		_, keys, err := s.p.engine.Row(raw, []string{"/person"}, nil)
-		one.keyed = err == nil && len(keys) > 0
+	if one.found = found; bytes.Contains(raw, []byte(`"person":`)) || bytes.Contains(raw, []byte(`"group":`)) {
+		_, keys, err := s.p.engine.Row(raw, []string{"/person", "/group"}, nil)
+		one.keyed = err == nil && slices.ContainsFunc(keys, func(f pii.In) bool { return f.Type == pii.Email || f.Type == pii.Phone || f.Type == pii.Person })
 	}
 	if s.p.replace == nil || len(found) == 0 {
 		return one, nil
@@ -268,6 +268,6 @@ func (s *piiStep) finish() {
 		s.out.note("personal data or secrets were found in %s and left there: the description does not say what to do about them (pii: redact, pseudonyms or none)", plural(r.With, "row", "rows"))
 	}
 	if r.Keys > 0 {
-		s.out.note("the key that says whom a row is about holds personal data itself in %s; it stays, since erasing a person's rows needs it", plural(r.Keys, "row", "rows"))
+		s.out.note("the keys of persons and groups hold addresses, numbers or names themselves in %s; they stay, since erasing a person's rows needs them", plural(r.Keys, "row", "rows"))
 	}
 }

@@ -19,6 +19,7 @@ import (
 type privacy struct {
 	spec     *task.PIISpec
 	engine   *pii.Engine
+	reports  *pii.Engine // for what stands in reports: all types that identify, whatever the description asks for
 	types    []pii.Type
 	pointers []string
 	replace  func(pii.In) string // nil: rows stay as they are
@@ -46,6 +47,10 @@ func newPrivacy(spec *task.PIISpec, output rung.Output, f *task.DescriptionFile)
 		return nil, err
 	}
 	if p.engine, err = pii.New(pii.Options{Types: p.types, Patterns: patterns, Sure: spec.Sure}); err != nil {
+		return nil, err
+	}
+	all := append(slices.Clone(p.types), pii.Identifying...)
+	if p.reports, err = pii.New(pii.Options{Types: all, Patterns: patterns}); err != nil {
 		return nil, err
 	}
 	for _, own := range patterns {
@@ -109,7 +114,7 @@ func (p *privacy) chooseReplacement() error {
 
 // blank is JSON with personal data and secrets of all types redacted, whatever the description says: for reports.
 func (p *privacy) blank(raw json.RawMessage) json.RawMessage {
-	if out, _, err := p.reports().Row(raw, nil, pii.Placeholder); err == nil {
+	if out, _, err := p.reports.Row(raw, nil, pii.Placeholder); err == nil {
 		return out
 	}
 	return json.RawMessage(`"(not shown)"`)
@@ -128,12 +133,22 @@ func (p *privacy) blankText(text string) string {
 	return out
 }
 
-// reports is the engine for what stands in reports.
-func (p *privacy) reports() *pii.Engine { return p.engine }
-
-// covered is a removed row as it may be kept: with what the description says about personal data, also when the row went before that step.
+// covered does to a removed row what the description says about personal data, where the row went before that step.
 func (p *privacy) covered(r *rung.RemovedRow) error {
-	if p.replace == nil || len(r.Row) == 0 {
+	if p.replace == nil || r.Step != StepImport && r.Step != StepCheck {
+		return nil
+	}
+	quoted, err := json.Marshal(r.Detail)
+	if err != nil {
+		return fmt.Errorf("a removed row: %w", err)
+	}
+	if quoted, _, err = p.engine.Row(quoted, nil, p.replace); err != nil {
+		return fmt.Errorf("a removed row: %w", err)
+	}
+	if err := json.Unmarshal(quoted, &r.Detail); err != nil {
+		return fmt.Errorf("a removed row: %w", err)
+	}
+	if len(r.Row) == 0 {
 		return nil
 	}
 	pointers := p.pointers
@@ -145,14 +160,7 @@ func (p *privacy) covered(r *rung.RemovedRow) error {
 		return fmt.Errorf("a removed row: %w", err)
 	}
 	r.Row = out
-	quoted, err := json.Marshal(r.Detail)
-	if err != nil {
-		return fmt.Errorf("a removed row: %w", err)
-	}
-	if quoted, _, err = p.engine.Row(quoted, nil, p.replace); err != nil {
-		return fmt.Errorf("a removed row: %w", err)
-	}
-	return json.Unmarshal(quoted, &r.Detail)
+	return nil
 }
 
 // repairs shows repairs without personal data.

@@ -258,7 +258,7 @@ func (s *Summary) people() []string {
 		out = append(out, "No row says by a key whom it is about (person:), so a person's rows can only be found by their text.")
 	}
 	if s.pii.Keys > 0 {
-		out = append(out, fmt.Sprintf("In %s that key is itself personal data, such as an address.", plural(s.pii.Keys, "row", "rows")))
+		out = append(out, fmt.Sprintf("In %s that key, or the group, is itself an address, a number or a name.", plural(s.pii.Keys, "row", "rows")))
 	}
 	if s.pii.Repeated > 0 && s.pii.Do != "none" {
 		out = append(out, fmt.Sprintf("A value that was found in one place of a row stood in %s of the same row, and was replaced there too.", plural(s.pii.Repeated, "other place", "other places")))
