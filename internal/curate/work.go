@@ -26,6 +26,7 @@ const journalName = "steps.json"
 // work is the folder of working files.
 type work struct {
 	dir     string
+	dry     bool
 	lock    *os.File
 	keys    []rung.Digest
 	journal []entry
@@ -47,7 +48,7 @@ func openWork(out string, dry bool) (*work, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, unwritable(parent, err)
 	}
-	w := &work{dir: filepath.Join(parent, "."+filepath.Base(out)+".rung-build")}
+	w := &work{dry: dry, dir: filepath.Join(parent, "."+filepath.Base(out)+".rung-build")}
 	if dry {
 		dir, err := os.MkdirTemp(parent, "."+filepath.Base(out)+".rung-dry-*")
 		if err != nil {
@@ -70,10 +71,10 @@ func openWork(out string, dry bool) (*work, error) {
 	return w, nil
 }
 
-// close gives the folder back. A dry run leaves nothing, whatever its end.
+// close gives the folder back. A dry run leaves nothing, whatever its end, and a build that finished no step neither.
 func (w *work) close() {
-	if filepath.Ext(w.dir) != ".rung-build" {
-		_ = os.RemoveAll(w.dir)
+	if w.dry || len(w.journal) == 0 {
+		_ = os.RemoveAll(w.dir) // what stays is taken by the next build
 	}
 	_ = w.lock.Close()
 }
