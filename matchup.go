@@ -57,7 +57,7 @@ type Contrast struct {
 type Equivalence struct {
 	Margin   float64  `json:"margin"`
 	Interval Interval `json:"interval"` // of the difference, at level 1−2α
-	P        float64  `json:"p"`        // the larger of the two one-sided p-values, by the normal approximation
+	P        float64  `json:"p"`        // the larger of the two one-sided p-values, not less than the interval says
 	Shown    bool     `json:"shown"`    // the interval lies within the margin
 }
 

@@ -55,7 +55,7 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 	for i := range m.Pairs {
 		m.Pairs[i].Finding = finding(&m.Pairs[i], m)
 	}
-	m.Methods = matchMethods(m)
+	m.Methods = matchMethods(m, all[0].Examples)
 	m.Notes = append(m.Notes, matchNotes(all, p.Grader.Outsiders())...)
 	return m, nil
 }
@@ -77,12 +77,10 @@ func (p *Project) pair(ctx context.Context, a, b *Evaluated, metric string, name
 		out.Others = append(out.Others, c)
 	}
 	if gain := p.Task.Bar.MinGain; gain > 0 && out.Deciding.Undecided == "" {
-		e, err := p.difference(ctx, a.side(), b.side(), metric, 1-2*p.Task.Alpha)
-		if err != nil {
+		var err error
+		if out.Equivalence, err = p.equivalence(ctx, a.side(), b.side(), metric, gain); err != nil {
 			return nil, err
 		}
-		q := stats.Equivalent(e, gain)
-		out.Equivalence = &rung.Equivalence{Margin: gain, Interval: rung.Interval(q.Interval), P: q.P, Shown: q.Shown}
 	}
 	if err := p.pairSegments(ctx, out, a, b, metric, level); err != nil {
 		return nil, err
@@ -104,6 +102,26 @@ func (p *Project) difference(ctx context.Context, a, b side, metric string, leve
 		return j.estimate, nil
 	}
 	return e, err
+}
+
+// equivalence makes the two one-sided tests of a difference. Where every example was asked, the p-value is not less than that of the
+// interval which decides: the normal approximation says more where scores hardly vary.
+func (p *Project) equivalence(ctx context.Context, a, b side, metric string, margin float64) (*rung.Equivalence, error) {
+	e, err := p.difference(ctx, a, b, metric, 1-2*p.Task.Alpha)
+	if err != nil {
+		return nil, err
+	}
+	q := stats.Equivalent(e, margin)
+	if !a.tally.Stopped() && !b.tally.Stopped() {
+		q.P = max(q.P, stats.EquivalenceP(func(level float64) stats.Interval {
+			at, failed := p.difference(ctx, a, b, metric, level)
+			if failed != nil && err == nil {
+				err = failed
+			}
+			return at.Interval
+		}, margin))
+	}
+	return &rung.Equivalence{Margin: margin, Interval: rung.Interval(q.Interval), P: q.P, Shown: q.Shown}, err
 }
 
 func (p *Project) pairSegments(ctx context.Context, out *rung.Pair, a, b *Evaluated, metric string, level float64) error {
@@ -211,7 +229,7 @@ func finding(p *rung.Pair, m *rung.Matchup) string {
 }
 
 // matchMethods say how the figures of a matchup came about.
-func matchMethods(m *rung.Matchup) []string {
+func matchMethods(m *rung.Matchup, examples []rung.Example) []string {
 	out := []string{
 		fmt.Sprintf("Every subject was asked the same examples of %s (n = %d, digest %s); a call that failed or an answer that cannot be read scores 0 and stays in n.", m.Suite.Name, m.Suite.N, m.Suite.Digest.Short()),
 		fmt.Sprintf("Differences are paired, example by example: B − A. Intervals are two-sided at level %g, each by itself; their methods stand beside them.", m.Level),
@@ -228,5 +246,25 @@ func matchMethods(m *rung.Matchup) []string {
 			out = append(out, fmt.Sprintf("%s stopped early, after %d of %d examples: its intervals and its comparisons are of confidence sequences, which hold at any stop, on the examples that both were asked.", m.Subjects[i].Subject.Name, s.N, s.Of))
 		}
 	}
-	return append(out, "Examples that share a group, and copies of each other, count as one cluster. Each example stands for the traffic it was drawn from; nothing is claimed about other traffic.")
+	return append(out, "Bootstraps and sign flips draw 10,000 times, from a fixed seed: the same answers give the same figures.",
+		"Latency (p95 by nearest rank) and cost are what was measured on these answers; they have no interval.",
+		clusterWords(examples)+" Each example stands for the traffic it was drawn from; nothing is claimed about other traffic.")
+}
+
+// clusterWords say how many independent units there are.
+func clusterWords(examples []rung.Example) string {
+	clusters := map[string]bool{}
+	alone := 0
+	for i := range examples {
+		if g := examples[i].Group; g != "" {
+			clusters[g] = true
+		} else {
+			alone++
+		}
+	}
+	n, most := len(clusters)+alone, rung.LargestGroup(examples)
+	if most == 1 {
+		return fmt.Sprintf("Each of the %d examples stands alone: no two share a group or are copies of each other.", len(examples))
+	}
+	return fmt.Sprintf("Examples that share a group, and copies of each other, count as one cluster: the %d examples are %d clusters, the largest of %d.", len(examples), n, most)
 }

@@ -73,12 +73,12 @@ func TestAGateComparesOnlyWhatTheBaselineHolds(t *testing.T) {
 	}
 	only := func(keep func(name string) bool) func(*rung.Baseline) {
 		return func(c *rung.Baseline) {
-			c.Metrics = nil
+			c.Metrics, c.Definitions = nil, nil
 			for j, name := range whole.Metrics {
 				if !keep(name) {
 					continue
 				}
-				c.Metrics = append(c.Metrics, name)
+				c.Metrics, c.Definitions = append(c.Metrics, name), append(c.Definitions, whole.Definitions[j])
 				for i := range c.Examples {
 					if len(c.Metrics) == 1 {
 						c.Examples[i].Values, c.Examples[i].Parts = nil, nil

@@ -72,6 +72,12 @@ func (f figures) score(v float64) string {
 	return s
 }
 
+// wide is how the three figures of an interval are written alike, also where only one of them is large.
+func (f figures) wide(iv rung.Interval) figures {
+	f.whole = f.whole || math.Abs(iv.Value) > 1.5 || math.Abs(iv.Low) > 1.5 || math.Abs(iv.High) > 1.5
+	return f
+}
+
 // signed writes a difference with its sign.
 func (f figures) signed(v float64) string {
 	s := f.score(v)

@@ -72,9 +72,9 @@ func (p *printer) pairSheet(m *rung.Matchup) {
 
 // contrastCells are difference, interval, level, n, p, and method with test. What decides nothing has no p-value.
 func (p *printer) contrastCells(c *rung.Contrast) []string {
-	f := evalFigures(p.ascii)
 	d := c.Difference
-	return []string{f.signed(d.Value), f.signed(d.Low) + ", " + f.signed(d.High), percent(d.Level), count(d.N), strings.TrimPrefix(contrastP(c, f), "p "), p.key(contrastMethod(c))}
+	f := evalFigures(p.ascii).wide(d)
+	return []string{f.signed(d.Value), f.signed(d.Low) + ", " + f.signed(d.High), percent(d.Level), count(d.N), contrastP(c, f), p.key(contrastMethod(c))}
 }
 
 // contrastP is the adjusted p-value; none where nothing is decided.
@@ -82,7 +82,7 @@ func contrastP(c *rung.Contrast, f figures) string {
 	if c.Undecided != "" {
 		return f.none()
 	}
-	return f.pvalue(c.PHolm)
+	return P(c.PHolm)
 }
 
 func contrastMethod(c *rung.Contrast) string {
@@ -258,7 +258,8 @@ func (m *markdown) matchPair(doc *rung.Matchup, pair *rung.Pair) {
 	m.table("paired difference", "value", "interval", "level", "n", "p (Holm)", "method and test")
 	row := func(name string, c *rung.Contrast) {
 		d := c.Difference
-		m.row(name, m.f.signed(d.Value), m.f.signed(d.Low)+", "+m.f.signed(d.High), percent(d.Level), count(d.N), contrastP(c, m.f), md(contrastMethod(c)))
+		f := m.f.wide(d)
+		m.row(name, f.signed(d.Value), f.signed(d.Low)+", "+f.signed(d.High), percent(d.Level), count(d.N), contrastP(c, m.f), md(contrastMethod(c)))
 	}
 	row("**"+md(doc.Metric)+"**", &pair.Deciding)
 	for i := range pair.Others {

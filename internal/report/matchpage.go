@@ -144,8 +144,10 @@ func matchFuncs(m *rung.Matchup) template.FuncMap {
 	ds := scale{low: -limit, high: limit, from: 8, to: 252}
 	return template.FuncMap{
 		"score": f.score, "signed": f.signed, "percent": percent, "count": count, "pvalue": f.pvalue, "millis": millis, "usd": usd,
-		"ends":    func(iv rung.Interval) string { return f.score(iv.Low) + "–" + f.score(iv.High) },
-		"change":  func(iv rung.Interval) string { return f.signed(iv.Low) + ", " + f.signed(iv.High) },
+		"ends":    func(iv rung.Interval) string { f := f.wide(iv); return f.score(iv.Low) + "–" + f.score(iv.High) },
+		"here":    func(iv rung.Interval) string { return f.wide(iv).score(iv.Value) },
+		"change":  func(iv rung.Interval) string { f := f.wide(iv); return f.signed(iv.Low) + ", " + f.signed(iv.High) },
+		"value":   func(iv rung.Interval) string { return f.wide(iv).signed(iv.Value) },
 		"metric":  func(e rung.Evaluation) rung.Interval { return e.Scorecard.Metrics[m.Metric] },
 		"figure":  func(e rung.Evaluation, name string) rung.Interval { return e.Scorecard.Metrics[name] },
 		"metrics": func() []string { return metricNames(&m.Subjects[0].Scorecard, m.Metric) },

@@ -256,3 +256,26 @@ func BenchmarkClusteredPairs(b *testing.B) {
 		newScalarSample(d, clusters).Bootstrap(MeanOf(0), 10_000, 1).BCa(.95)
 	}
 }
+
+// TestEquivalencePIsItsInterval: scores that hardly vary have a tiny standard error, and the interval that decides is wider than it says; the
+// p-value turns where that interval comes to lie within the margin.
+func TestEquivalencePIsItsInterval(t *testing.T) {
+	first, second := make([]float64, 60), make([]float64, 60)
+	second[7] = 1
+	interval := func(level float64) Interval {
+		return MeanDifference(first, second, nil, Options{Level: level, Seed: 1, Resamples: 2000}).Interval
+	}
+	const margin = .1
+	normal := Equivalent(MeanDifference(first, second, nil, Options{Level: .9, Seed: 1, Resamples: 2000}), margin).P
+	p := EquivalenceP(interval, margin)
+	if p <= 10*normal || p >= .2 {
+		t.Errorf("p is %v, by the normal approximation %v", p, normal)
+	}
+	within := func(alpha float64) bool { iv := interval(1 - 2*alpha); return iv.Low > -margin && iv.High < margin }
+	if !within(p*1.02) || within(p/1.02) {
+		t.Errorf("at p = %v the interval says otherwise", p)
+	}
+	if p := EquivalenceP(interval, .01); p != .5 {
+		t.Errorf("a difference beyond the margin has p %v", p)
+	}
+}

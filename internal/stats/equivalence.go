@@ -35,6 +35,30 @@ func Equivalent(e Estimate, margin float64) Equivalence {
 	return q
 }
 
+// EquivalenceP is the least α at which an interval of level 1−2α lies within ±margin, from 1 in 5,000 (as far as the bootstrap reaches) to
+// one half: a p-value that says what the interval says, where that is wider than the normal approximation's.
+func EquivalenceP(interval func(level float64) Interval, margin float64) float64 {
+	within := func(alpha float64) bool {
+		iv := interval(1 - 2*alpha)
+		return iv.Low > -margin && iv.High < margin
+	}
+	low, high := 1./5000, .4999
+	switch {
+	case within(low):
+		return low
+	case !within(high):
+		return .5
+	}
+	for range 10 {
+		if mid := math.Sqrt(low * high); within(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high
+}
+
 // PairedT is Student's t-test of paired differences: t, the two-sided p-value, and the degrees of freedom. It assumes normal
 // differences of independent examples; t is 0 and p 1 where there are fewer than two, or where they do not vary.
 func PairedT(differences []float64) (t, p float64, freedom int) {
