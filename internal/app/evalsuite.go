@@ -31,6 +31,17 @@ func NewSuite(name string, examples []rung.Example) *Suite {
 
 // Suite finds a suite by name: heldout, dev, train, or a file of examples in the task's form.
 func (p *Project) Suite(ctx context.Context, name string) (*Suite, error) {
+	s, err := p.suite(ctx, name)
+	if err != nil || s.Split == "" { // a file says it itself
+		return s, err
+	}
+	if note := data.GeneratedNote(s.Name, s.Examples); note != "" {
+		s.Notes = append([]string{note}, s.Notes...)
+	}
+	return s, nil
+}
+
+func (p *Project) suite(ctx context.Context, name string) (*Suite, error) {
 	switch name {
 	case "heldout", "":
 		return &Suite{Name: "heldout", Split: rung.HeldoutIs, Digest: p.Data.Heldout.Digest(), Examples: p.Data.Heldout.Examples()}, nil

@@ -62,7 +62,7 @@ func Freeze(ctx context.Context, task *rung.Task, im *Imported) (*Dataset, error
 		im.Examples[i].Split = splits[i]
 	}
 	d.freeze(im.Examples, c.forest)
-	if note := generatedNote("held-out", d.Heldout.Examples()); note != "" {
+	if note := GeneratedNote("held-out", d.Heldout.Examples()); note != "" {
 		d.Notes = append([]string{note}, d.Notes...)
 	}
 	return d, nil

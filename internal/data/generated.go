@@ -46,8 +46,8 @@ func (im *importer) own(members []member, key string) []byte {
 	return value
 }
 
-// generatedNote says loudly that figures will be of examples that no person wrote; empty where there are none.
-func generatedNote(what string, examples []rung.Example) string {
+// GeneratedNote says loudly that figures will be of examples that no person wrote; empty where there are none.
+func GeneratedNote(what string, examples []rung.Example) string {
 	n := 0
 	for i := range examples {
 		if examples[i].Generated != nil {

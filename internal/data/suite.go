@@ -50,7 +50,7 @@ func LoadSuite(ctx context.Context, task *rung.Task, f *form.Form, files ...stri
 	nameClusters(im.Examples, c.forest)
 	permute(im.Examples, order(im.Examples, content))
 	s.Examples = im.Examples
-	if note := generatedNote("suite's", s.Examples); note != "" {
+	if note := GeneratedNote("suite's", s.Examples); note != "" {
 		s.Notes = append(s.Notes, note)
 	}
 	return s, nil
