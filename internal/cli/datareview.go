@@ -206,6 +206,9 @@ func (r *reviewed) text(q *rung.RatingQueue, o *dataReviewOptions) string {
 		}
 		text += "\n" + strings.Join(report.Columns(table), "\n") + "\n"
 	}
+	for _, n := range v.Notes {
+		text += "\nNote: " + n + "\n"
+	}
 	switch v.State {
 	case generate.Open:
 		plan := rating.PlanOf(q, 20)

@@ -134,7 +134,8 @@ type Verdict struct {
 	// hypergeometric).
 	Bound    int            `json:"at_most_defective"`
 	Why      map[string]int `json:"why,omitempty"` // marked reasons
-	State    string         `json:"state"`         // open, accepted or refused
+	Notes    []string       `json:"notes,omitempty"`
+	State    string         `json:"state"` // open, accepted or refused
 	Says     string         `json:"says"`
 	Found    []string       `json:"found,omitempty"`  // ids of the defective rows: they leave the batch
 	Settled  time.Time      `json:"settled,omitzero"` // when the last word was said
@@ -186,9 +187,20 @@ func Judge(q *rung.RatingQueue, ratings []rung.Rating) *Verdict {
 	if v.Looked > 0 {
 		v.Bound = stats.DefectBound(v.Defects, v.Looked, plan.Rows, plan.Confidence)
 	}
+	for _, r := range v.Reviewers {
+		if r.Looked >= fewHasty && r.Seconds < hasty*float64(r.Looked) {
+			v.Notes = append(v.Notes, fmt.Sprintf("%s spent %.1f seconds on each of %d rows: nobody reads a row in that time.", r.Name, r.Seconds/float64(r.Looked), r.Looked))
+		}
+	}
 	v.settle()
 	return v
 }
+
+// A reviewer who spends less than this many seconds on a row, over so many rows, has not read them.
+const (
+	hasty    = 1.5
+	fewHasty = 5
+)
 
 func (v *Verdict) settle() {
 	p := v.Plan
