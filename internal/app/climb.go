@@ -28,6 +28,9 @@ func (p *Project) Climb(ctx context.Context, all, full bool, version string) (*r
 	if err := p.Terms.strictly(p.Task); err != nil {
 		return nil, err
 	}
+	if err := p.judgesReady(p.Grader); err != nil {
+		return nil, err
+	}
 	kit, err := p.buildingKit(ctx)
 	if err != nil {
 		return nil, err

@@ -73,6 +73,9 @@ func (p *Project) Evaluate(ctx context.Context, sub *Subject, suite *Suite, opt 
 	if !opt.NoBar && !slices.Contains(opt.Grader.Names(), bar.Metric) {
 		return nil, &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("there is no metric %q here", bar.Metric), Do: "use one of " + strings.Join(opt.Grader.Names(), ", ")}
 	}
+	if err := p.judgesReady(opt.Grader); err != nil {
+		return nil, err
+	}
 	doc := p.newEvaluation(sub, suite, &opt, bar)
 	if !held && !opt.NoBar {
 		opt.NoBar = true

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/judge"
 	"github.com/rung-dev/rung/internal/program"
 )
@@ -131,4 +132,19 @@ func JudgeModels(t *rung.Task) []rung.ModelRef {
 		}
 	}
 	return models
+}
+
+// JudgesReady is judgesReady for the task's own grader, for commands that build a subject before they evaluate it.
+func (p *Project) JudgesReady() error { return p.judgesReady(p.Grader) }
+
+// judgesReady checks, before anything is asked, that the models of a grader's judges could be: a key that is missing would else show
+// after the first answers were paid for.
+func (p *Project) judgesReady(g *grade.Grader) error {
+	var models []rung.ModelRef
+	for _, name := range g.Outsiders() {
+		if spec := p.metric(name); spec != nil && spec.Judge != nil {
+			models = append(models, spec.Judge.Model)
+		}
+	}
+	return p.Door.Check(models...)
 }

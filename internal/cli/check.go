@@ -55,13 +55,14 @@ func printCheck(s *settings, report *checkReport) error {
 
 // checkReport is what rung check found; its JSON is the command's document.
 type checkReport struct {
-	File     string      `json:"file"`
-	Name     string      `json:"task,omitempty"`
-	OK       bool        `json:"ok"`
-	Errors   []checkItem `json:"errors"`
-	Warnings []string    `json:"warnings"`
-	Data     *checkData  `json:"data,omitempty"`
-	Power    *checkPower `json:"power,omitempty"`
+	File     string       `json:"file"`
+	Name     string       `json:"task,omitempty"`
+	OK       bool         `json:"ok"`
+	Errors   []checkItem  `json:"errors"`
+	Warnings []string     `json:"warnings"`
+	Data     *checkData   `json:"data,omitempty"`
+	Power    *checkPower  `json:"power,omitempty"`
+	Judges   []checkJudge `json:"judges,omitempty"`
 
 	task   *rung.Task
 	faults rung.Errors
@@ -117,6 +118,7 @@ func runCheck(ctx context.Context, path string) (*checkReport, error) {
 	}
 	if r.Data != nil {
 		r.Power = powerOf(f.Task, r.Data, passFail)
+		r.Judges = judgeCosts(f.Task, r.Data)
 		r.Warnings = append(r.Warnings, r.Power.warnings(f.Task)...)
 	}
 	r.OK = len(r.faults) == 0

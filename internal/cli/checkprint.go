@@ -40,6 +40,9 @@ func (r *checkReport) print(w io.Writer) {
 	if r.Power != nil {
 		r.printPower(w)
 	}
+	for i := range r.Judges {
+		row(w, "judge", strings.TrimLeft(wrapped("", strings.Repeat(" ", 14), r.Judges[i].words(r.Data.Heldout)), " "))
+	}
 	if len(r.Warnings) > 0 {
 		fmt.Fprintf(w, "\n%s\n", counted(len(r.Warnings), "warning"))
 		for _, warning := range r.Warnings {

@@ -120,6 +120,9 @@ func (o *compareCommand) evaluated(ctx context.Context, p *app.Project, suite *a
 		}
 		return p.Reread(ctx, doc)
 	}
+	if err := p.JudgesReady(); err != nil {
+		return nil, err
+	}
 	sub, err := p.Subject(ctx, ref)
 	if err != nil {
 		return nil, err

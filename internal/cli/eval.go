@@ -155,6 +155,9 @@ func (o *evalCommand) evaluate(ctx context.Context, c *cobra.Command, p *app.Pro
 		}
 		return e.Doc, nil
 	}
+	if err := p.JudgesReady(); err != nil {
+		return nil, err
+	}
 	suite, err := p.Suite(ctx, o.suite)
 	if err != nil {
 		return nil, err

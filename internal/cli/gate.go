@@ -102,6 +102,9 @@ func (o *gateCommand) gate(ctx context.Context, p *app.Project, base *rung.Basel
 	if o.metric != "" && o.metric != p.Task.Bar.Metric && (o.baseline == "" || o.bar) {
 		return nil, usage("the bar says nothing about %s: hold it to a baseline alone, with --baseline FILE and without --bar", o.metric)
 	}
+	if err := p.JudgesReady(); err != nil {
+		return nil, err
+	}
 	suite, err := p.Suite(ctx, o.suite)
 	if err != nil {
 		return nil, err

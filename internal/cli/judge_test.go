@@ -116,6 +116,40 @@ func TestAnUncalibratedJudgeCannotDecide(t *testing.T) {
 	}
 }
 
+// TestAJudgeWithoutAKeyIsFoundBeforeAnythingIsPaid, and what a judge will cost is said before.
+func TestAJudgeWithoutAKeyIsFoundBeforeAnythingIsPaid(t *testing.T) {
+	srv := serve(t, judging(new(atomic.Int64)))
+	t.Setenv("ANTHROPIC_API_KEY", "")
+	file := writeTask(t, `metrics:
+  - name: quality
+    judge: {model: anthropic/claude-haiku-4-5, criteria: [{name: right, question: Is it right?}, {name: kind, question: Is it kind?}]}
+  - name: wins
+    judge: {model: local/smollm2-135m, pairwise: true}
+rungs: [prompt]
+`)
+	for _, args := range [][]string{{"climb", file}, {"eval", file, "build:prompt"}, {"gate", file, "build:prompt"}, {"compare", file, "build:prompt", "build:prompt"}} {
+		if status, _, errs := rungOut(t, args...); status == 0 || !strings.Contains(errs, "ANTHROPIC_API_KEY") {
+			t.Errorf("%v: status %d, %s", args, status, errs)
+		}
+	}
+	if n := srv.Calls(); n > 0 {
+		t.Errorf("%d calls were made", n)
+	}
+	status, out, _ := rungOut(t, "check", file, "--json")
+	var doc checkReport
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || status != 0 {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	n := doc.Data.Heldout
+	if j := doc.Judges; len(j) != 2 || j[0].PerAnswer != 2 || j[0].Heldout != 2*n || j[0].Dev || j[1].PerAnswer != 2 || j[1].Seconds < 2*j[0].Seconds || j[0].Seconds <= 0 {
+		t.Errorf("judges %+v on %d held-out examples", j, n)
+	}
+	_, out, _ = rungOut(t, "check", file)
+	if text := strings.Join(strings.Fields(out), " "); !strings.Contains(text, fmt.Sprintf("quality of anthropic/claude-haiku-4-5: 2 calls per answer, %d calls on %d held-out examples for every rung that is scored, roughly ", 2*n, n)) {
+		t.Errorf("it does not say what a judge costs:\n%s", out)
+	}
+}
+
 func TestAJudgeThatTheTaskLetsDecide(t *testing.T) {
 	var judged atomic.Int64
 	serve(t, judging(&judged))
