@@ -15,6 +15,7 @@ import (
 	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/model/anthropic"
 	"github.com/rung-dev/rung/internal/model/openai"
+	"github.com/rung-dev/rung/internal/stats"
 	"github.com/rung-dev/rung/internal/task"
 )
 
@@ -66,6 +67,7 @@ type checkReport struct {
 
 	task   *rung.Task
 	faults rung.Errors
+	summed bool // the bar's metric is a figure of summed counts
 }
 
 type checkItem struct {
@@ -118,6 +120,10 @@ func runCheck(ctx context.Context, path string) (*checkReport, error) {
 	}
 	if r.Data != nil {
 		r.Power = powerOf(f.Task, r.Data, passFail)
+		if n := r.Data.Clusters; r.summed && n < stats.EnoughForAsymptotics {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s is a figure of summed counts: while a rung is being asked it is shown to pass or fail from %d independent examples on, and there are %d held out; a rung can be given up early, and that is all that stopping will save",
+				f.Task.Bar.Metric, stats.EnoughForAsymptotics, n))
+		}
 		r.Judges = judgeCosts(f.Task, r.Data)
 		r.Warnings = append(r.Warnings, r.Power.warnings(f.Task)...)
 	}
@@ -159,6 +165,7 @@ func (r *checkReport) metrics(f *task.File, output *form.Form) (passFail bool) {
 		return standard.PassFail
 	}
 	passFail, _ = g.PassFail(f.Task.Bar.Metric)
+	r.summed = g.Summed(f.Task.Bar.Metric)
 	return passFail
 }
 

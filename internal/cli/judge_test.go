@@ -150,6 +150,20 @@ rungs: [prompt]
 	}
 }
 
+// TestCheckSaysWhatStoppingWillSave: a figure of summed counts on few examples is never shown to pass or fail early.
+func TestCheckSaysWhatStoppingWillSave(t *testing.T) {
+	serve(t, counts(""))
+	const words = "is a figure of summed counts"
+	for bar, warned := range map[string]bool{"{metric: macro_f1, at_least: 0.6}": true, "{metric: accuracy, at_least: 0.6}": false} {
+		if _, out, _ := rungOut(t, "check", evalTask(t, 40, bar)); strings.Contains(strings.Join(strings.Fields(out), " "), words) != warned {
+			t.Errorf("%s: it warns %v:\n%s", bar, !warned, out)
+		}
+	}
+	if _, out, _ := rungOut(t, "check", evalTask(t, 60, "{metric: macro_f1, at_least: 0.6}")); strings.Contains(out, words) {
+		t.Errorf("it warns of 60 examples:\n%s", out)
+	}
+}
+
 func TestAJudgeThatTheTaskLetsDecide(t *testing.T) {
 	var judged atomic.Int64
 	serve(t, judging(&judged))

@@ -152,6 +152,12 @@ func (g *Grader) PassFail(metric string) (passes, known bool) {
 	return ok && g.metrics[i].kind == passFail, ok
 }
 
+// Summed reports whether the metric's figure is a function of summed counts (micro- and macro-F1, BLEU, chrF) and not a mean.
+func (g *Grader) Summed(metric string) bool {
+	i, ok := g.index[metric]
+	return ok && (g.metrics[i].kind == corpus || g.metrics[i].kind == classes)
+}
+
 // Score grades one answer.
 func (g *Grader) Score(ex *rung.Example, ans rung.Answer) rung.Score {
 	r := g.read(ex, &ans)

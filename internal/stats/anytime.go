@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -67,7 +68,7 @@ func NewAnytime(scores []float64, clusters []int, figure float64, plan AnytimePl
 		a.value = s.total[0] / s.total[1]
 	}
 	// A guess, made before the data: scores of half the variance of fair coins, and a decision a third of the way.
-	a.tight = .125 * a.span() * a.span() * max(enoughForAsymptotics, float64(plan.Total)/3)
+	a.tight = .125 * a.span() * a.span() * max(EnoughForAsymptotics, float64(plan.Total)/3)
 	a.count()
 	return a
 }
@@ -107,8 +108,8 @@ var shares = func() (out [40]float64) {
 	return out
 }()
 
-// enoughForAsymptotics is the number of clusters from which the asymptotic sequence is used.
-const enoughForAsymptotics = 50
+// EnoughForAsymptotics is the number of clusters from which the asymptotic sequence is used: below it, it claims nothing.
+const EnoughForAsymptotics = 50
 
 // N is the number of examples seen.
 func (a *Anytime) N() int { return a.n }
@@ -189,7 +190,7 @@ func (a *Anytime) scaled(g cell, span float64, mirrored bool) float64 {
 // asymptotics are the bounds of the asymptotic sequence at error alpha on either side.
 func (a *Anytime) asymptotics(alpha float64) (low, high float64) {
 	low, high = a.bounds.Low, a.bounds.High
-	if len(a.sum) < enoughForAsymptotics {
+	if len(a.sum) < EnoughForAsymptotics {
 		return low, high
 	}
 	half := func(far float64) float64 {
@@ -230,6 +231,9 @@ func (a *Anytime) Interval(alpha float64) Estimate {
 	if a.asymptotic {
 		e.Low, e.High = a.asymptotics(alpha)
 		e.Method = AsymptoticMethod
+		if len(a.sum) < EnoughForAsymptotics {
+			e.Method += fmt.Sprintf(" (nothing is claimed below %d clusters)", EnoughForAsymptotics)
+		}
 		if math.IsInf(e.Low, 0) || math.IsInf(e.High, 0) {
 			e.Low, e.High = -math.MaxFloat64, math.MaxFloat64
 		}

@@ -279,3 +279,21 @@ func TestEquivalencePIsItsInterval(t *testing.T) {
 		t.Errorf("a difference beyond the margin has p %v", p)
 	}
 }
+
+// TestFewClustersOfSummedCountsClaimNothing: below 50 clusters the asymptotic sequence has the whole range as its interval and says why; from
+// there on it has one.
+func TestFewClustersOfSummedCountsClaimNothing(t *testing.T) {
+	scores := make([]float64, 60)
+	for i := range scores {
+		scores[i] = float64(i%4) / 3
+	}
+	o := Options{Linearised: true, Bounds: Bounds{Low: 0, High: 1}}
+	few := NewAnytime(scores[:49], nil, mean(scores[:49]), AnytimePlan{Total: 100}, o).Interval(.025)
+	if few.Low != 0 || few.High != 1 || few.Method != AsymptoticMethod+" (nothing is claimed below 50 clusters)" {
+		t.Errorf("of 49 clusters: %+v", few.Interval)
+	}
+	enough := NewAnytime(scores, nil, mean(scores), AnytimePlan{Total: 100}, o).Interval(.025)
+	if enough.Low <= 0 || enough.High >= 1 || enough.Method != AsymptoticMethod {
+		t.Errorf("of 60 clusters: %+v", enough.Interval)
+	}
+}
