@@ -23,6 +23,7 @@ type options struct {
 	rounds  int
 	million int
 	reading int
+	build   int
 	quality bool
 	shared  string
 	rung    string
@@ -37,6 +38,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds, taken in turns; the median counts")
 	flag.IntVar(&o.million, "million", 0, "documents of a run of rung alone, such as 1000000")
 	flag.IntVar(&o.reading, "reading", 0, "documents of a run of exact duplicates and n-grams beside plain Python sets, such as 100000")
+	flag.IntVar(&o.build, "build", 0, "rows of a run of rung data build, such as 1000000")
 	flag.BoolVar(&o.quality, "quality", false, "print what thresholds find on labelled public data, and nothing else")
 	flag.StringVar(&o.shared, "shared", os.Getenv("RUNG_SHARED"), "directory of the shared data")
 	flag.StringVar(&o.rung, "rung", "", "the binary to measure (default: it is built)")
@@ -78,6 +80,9 @@ func run(ctx context.Context, o options) error {
 	}
 	if o.reading > 0 {
 		return reading(ctx, o, dir, real)
+	}
+	if o.build > 0 {
+		return whole(ctx, o, dir, real)
 	}
 	if o.million > 0 {
 		return large(ctx, o, dir, real)

@@ -158,10 +158,10 @@ type part struct {
 
 func (w *folder) write(ctx context.Context, last *table) error {
 	w.samples.privacy = w.b.privacy
-	if err := w.splits(ctx, last); err != nil {
+	if err := w.removed(ctx); err != nil {
 		return err
 	}
-	if err := w.removed(ctx); err != nil {
+	if err := w.splits(ctx, last); err != nil {
 		return err
 	}
 	slices.SortFunc(w.d.Files, func(a, b rung.DatasetFile) int { return cmp.Compare(a.File, b.File) })
@@ -220,6 +220,7 @@ func (w *folder) splits(ctx context.Context, last *table) error {
 			w.people++
 		}
 		w.shape.add(raw)
+		w.samples.partner(row.ID, raw)
 		origins.rows++
 		if err := p.out.Line(raw); err != nil {
 			return err

@@ -342,7 +342,7 @@ func (s *Summary) removedRows() []report.DatasetRemoved {
 }
 
 func example(e *Sample) report.DatasetExample {
-	out := report.DatasetExample{Place: fmt.Sprintf("%s:%d", e.File, e.Line), Text: e.Text, Detail: e.Detail}
+	out := report.DatasetExample{Place: fmt.Sprintf("%s:%d", e.File, e.Line), Text: e.Text, Detail: e.Detail, OfText: e.OfText}
 	if e.Of != "" {
 		out.Of = "like " + e.Of
 		if e.Step == StepAgainst {

@@ -16,6 +16,7 @@ type Sample struct {
 	File   string  `json:"file"`
 	Line   int     `json:"line"`
 	Of     string  `json:"of,omitempty"`
+	OfText string  `json:"of_text,omitempty"` // of the row that stays in its place
 	Score  float64 `json:"score,omitempty"`
 	Detail string  `json:"detail,omitempty"`
 	Text   string  `json:"text,omitempty"`
@@ -31,6 +32,7 @@ type samples struct {
 	privacy *privacy
 	counts  map[[2]string]int
 	all     []Sample
+	wanted  map[string][]int // id of a row that stays → the samples in whose place it does
 }
 
 func (s *samples) add(r *rung.RemovedRow) {
@@ -45,7 +47,20 @@ func (s *samples) add(r *rung.RemovedRow) {
 	if len(r.Row) > 0 {
 		one.Text = rowText(s.privacy.blank(r.Row))
 	}
+	if r.Of != "" && r.Step != StepAgainst {
+		if s.wanted == nil {
+			s.wanted = map[string][]int{}
+		}
+		s.wanted[r.Of] = append(s.wanted[r.Of], len(s.all))
+	}
 	s.all = append(s.all, one)
+}
+
+// partner shows a row that stays beside those that went for it.
+func (s *samples) partner(id string, raw []byte) {
+	for _, i := range s.wanted[id] {
+		s.all[i].OfText = rowText(s.privacy.blank(raw))
+	}
 }
 
 func (s *samples) list() []Sample { return s.all }

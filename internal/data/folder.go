@@ -43,8 +43,8 @@ func OpenFolder(path string) (*Folder, error) {
 	if filepath.Base(path) == ManifestFile {
 		path = filepath.Dir(path)
 	}
-	place := filepath.Join(path, ManifestFile)
-	raw, err := readManifest(place)
+	place := shownPath(filepath.Join(path, ManifestFile))
+	raw, err := readManifest(path)
 	if err != nil {
 		return nil, err
 	}
@@ -66,10 +66,12 @@ func OpenFolder(path string) (*Folder, error) {
 	return f, nil
 }
 
-func readManifest(place string) ([]byte, error) {
-	info, err := os.Stat(place)
+func readManifest(dir string) ([]byte, error) {
+	file := filepath.Join(dir, ManifestFile)
+	place := shownPath(file)
+	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &rung.Error{Code: rung.CodeNotFound, Place: filepath.Dir(place), What: "there is no dataset here (no dataset.json)", Do: "name the folder that rung data build made", Err: err}
+		return nil, &rung.Error{Code: rung.CodeNotFound, Place: shownPath(dir), What: "there is no dataset here (no dataset.json)", Do: "name the folder that rung data build made", Err: err}
 	}
 	if err != nil {
 		return nil, &rung.Error{Code: rung.CodeInput, Place: place, What: "it cannot be read: " + err.Error(), Do: "check the path and its rights", Err: err}
@@ -77,7 +79,7 @@ func readManifest(place string) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxManifest {
 		return nil, &rung.Error{Code: rung.CodeInput, Place: place, What: "it is no description of a dataset", Do: "name the folder that rung data build made"}
 	}
-	raw, err := os.ReadFile(place)
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, &rung.Error{Code: rung.CodeInput, Place: place, What: "it cannot be read: " + err.Error(), Do: "check the path and its rights", Err: err}
 	}
@@ -105,9 +107,9 @@ func (f *Folder) Verify() error {
 		got, err := digestOf(f.Path(file))
 		switch {
 		case err != nil:
-			errs = append(errs, &rung.Error{Code: rung.CodeInput, Place: f.Path(file), What: "the file of the dataset cannot be read: " + err.Error(), Do: "restore it, or build the dataset again: rung data build", Err: err})
+			errs = append(errs, &rung.Error{Code: rung.CodeInput, Place: shownPath(f.Path(file)), What: "the file of the dataset cannot be read: " + err.Error(), Do: "restore it, or build the dataset again: rung data build", Err: err})
 		case got != want:
-			errs = append(errs, &rung.Error{Code: rung.CodeInput, Place: f.Path(file), What: fmt.Sprintf("the file was changed after the dataset was built: its digest is %s, and dataset.json says %s", got.Short(), want.Short()),
+			errs = append(errs, &rung.Error{Code: rung.CodeInput, Place: shownPath(f.Path(file)), What: fmt.Sprintf("the file was changed after the dataset was built: its digest is %s, and dataset.json says %s", got.Short(), want.Short()),
 				Do: "restore it; a dataset never changes: change the raw files or the steps and build anew"})
 		}
 	}

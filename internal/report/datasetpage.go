@@ -94,7 +94,7 @@ type DatasetRemoved struct {
 
 // DatasetExample is a removed row, without personal data.
 type DatasetExample struct {
-	Place, Text, Detail, Of string
+	Place, Text, Detail, Of, OfText string
 }
 
 // DatasetFinding is something that the check found.

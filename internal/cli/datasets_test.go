@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/report"
+	"github.com/rung-dev/rung/internal/store"
+	"github.com/rung-dev/rung/internal/store/sqlite"
+)
+
+// inProject goes to a new directory with files.
+func inProject(t *testing.T, files map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		put(t, dir, name, text)
+	}
+	t.Chdir(dir)
+}
+
+const deskRows = `{"input": {"text": "I was charged twice, write to ann.miller@example.org"}, "output": "billing"}
+{"input": {"text": "I was charged twice; write to ann.miller@example.org"}, "output": "billing"}
+{"input": {"text": "nothing came today and it was to come on Monday"}, "output": "delivery"}
+{"input": {"text": "how long is the shop open"}, "output": "other"}
+{"input": {"text": "the box lay in the rain all night"}, "output": "delivery"}
+{"input": {"text": "do you sell lamps"}, "output": "other"}
+no row
+`
+
+// TestDataCommandsFromFilesToAnswers: what init writes, build takes; show and why read the folder.
+func TestDataCommandsFromFilesToAnswers(t *testing.T) {
+	inProject(t, map[string]string{"desk.jsonl": deskRows})
+	status, out, errs := rungOut(t, "data", "init", "desk.jsonl", "--name", "tickets")
+	if status != 0 || !strings.Contains(out, "wrote dataset.yaml") || !strings.Contains(out, "1 row cannot be read") {
+		t.Fatalf("init: %d %s%s", status, out, errs)
+	}
+	b, err := os.ReadFile("dataset.yaml")
+	if err != nil || !strings.Contains(string(b), "labels: [billing, delivery, other]") || !strings.Contains(string(b), "EMAIL in 2") {
+		t.Errorf("%v\n%s", err, b)
+	}
+	if status, _, errs = rungOut(t, "data", "init", "desk.jsonl"); status != 8 || !strings.Contains(errs, "is there already") {
+		t.Errorf("init again: %d %s", status, errs)
+	}
+	status, out, errs = rungOut(t, "data", "build", "--dry-run")
+	if _, err := os.Stat("tickets"); status != 0 || !strings.Contains(out, "nothing was written") || !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("dry run: %d %s%s", status, out, errs)
+	}
+	status, out, errs = rungOut(t, "data", "build")
+	for _, want := range []string{"tickets: 5 labelled rows from 1 source", "normalised 1", "In place of each stands its type", "Not stated", "examples: tickets"} {
+		if status != 0 || !strings.Contains(out, want) {
+			t.Errorf("build: %d, no %q in\n%s%s", status, want, out, errs)
+		}
+	}
+	var built buildDocument
+	status, out, _ = rungOut(t, "data", "build", "--json")
+	if err := json.Unmarshal([]byte(out), &built); err != nil || status != 0 || built.State != "unchanged" || built.Dataset.Splits[0].Split != rung.Train {
+		t.Errorf("build --json: %d %v\n%s", status, err, out)
+	}
+	if status, out, _ = rungOut(t, "data", "why", "tickets", "desk.jsonl:7"); status != 0 || !strings.Contains(out, "removed by the step import") {
+		t.Errorf("why: %d %s", status, out)
+	}
+	if status, _, errs = rungOut(t, "data", "why", "tickets", "nobody wrote this"); status != 7 {
+		t.Errorf("why of nothing: %d %s", status, errs)
+	}
+	if status, out, _ = rungOut(t, "data", "show", "tickets"); status != 0 || !strings.Contains(out, "All files are as they were built") {
+		t.Errorf("show: %d %s", status, out)
+	}
+	put(t, "tickets", "train.jsonl", "{}\n")
+	if status, _, errs = rungOut(t, "data", "show", "tickets"); status != 2 || !strings.Contains(errs, "train.jsonl: the file was changed") {
+		t.Errorf("show of a changed folder: %d %s", status, errs)
+	}
+	if status, _, errs = rungOut(t, "data", "show", "."); status != 7 || !strings.Contains(errs, "no dataset here") {
+		t.Errorf("show of no folder: %d %s", status, errs)
+	}
+}
+
+// TestDataBuildTellsAllFaults, each with its line.
+func TestDataBuildTellsAllFaults(t *testing.T) {
+	inProject(t, map[string]string{"dataset.yaml": "name: a b\nsources: [{name: x, files: none.jsonl, licence: MITT}]\npii: hide\n"})
+	status, _, errs := rungOut(t, "data", "build")
+	for _, want := range []string{"dataset.yaml:1:7:", "dataset.yaml:2:28:", "dataset.yaml:2:49:", "dataset.yaml:3:6:", "^"} {
+		if status != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%d, no %q in\n%s", status, want, errs)
+		}
+	}
+}
+
+// TestDataBuildHoldsRowsAgainstOtherTasks: the held-out set of another task of the same store is looked for, that of the dataset's own
+// task is not, since its rows belong there.
+func TestDataBuildHoldsRowsAgainstOtherTasks(t *testing.T) {
+	inProject(t, map[string]string{
+		"desk.jsonl":   deskRows,
+		"dataset.yaml": "name: tickets\ntask: task.yaml\nsources: [{name: desk, files: desk.jsonl}]\n",
+		"task.yaml":    "task: own\ninstructions: Sort.\ninput: {text: string}\noutput: {labels: [billing, delivery, other]}\nexamples: tickets\nbar: {metric: accuracy, at_least: 0.5}\nmodels: [local/m]\n",
+	})
+	st, err := sqlite.Open(t.Context(), ".rung")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for task, text := range map[string]string{"other": "nothing came today and it was to come on Monday", "own": "the box lay in the rain all night"} {
+		set := rung.Freeze([]rung.Example{{ID: "e1", Input: json.RawMessage(`{"text": "` + text + `"}`), Output: json.RawMessage(`"delivery"`)}}, rung.DigestBytes([]byte(task)))
+		if err := report.KeepExamples(t.Context(), st, set); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := json.Marshal(rung.Document{Heldout: rung.HeldoutInfo{Digest: set.Digest()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.PutRun(t.Context(), store.Run{ID: "run-" + task, Task: task, Status: "done", Document: doc}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := rungOut(t, "data", "build")
+	if status != 0 || !strings.Contains(out, "of the task own, which this dataset is for, was not looked for") {
+		t.Fatalf("%d %s%s", status, out, errs)
+	}
+	if status, out, _ = rungOut(t, "data", "why", "tickets", "desk.jsonl:3"); status != 0 || !strings.Contains(out, "holds the evaluation item other heldout: e1") {
+		t.Errorf("%d %s", status, out)
+	}
+	if status, out, _ = rungOut(t, "data", "why", "tickets", "the box lay in the rain all night"); status != 0 || !strings.Contains(out, ": kept") {
+		t.Errorf("%d %s", status, out)
+	}
+}
+
+// TestDataBuildOfTheExample: the files of examples/tickets, as docs/datasets.md says.
+func TestDataBuildOfTheExample(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(repository, "examples/tickets"))); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	status, out, errs := rungOut(t, "data", "build")
+	if status != 0 {
+		t.Fatalf("%d %s", status, errs)
+	}
+	t.Log(out)
+	for _, args := range [][]string{{"data", "why", "built/tickets", "M-1003"}, {"check", "task.yaml"}} {
+		if status, out, errs = rungOut(t, args...); status != 0 {
+			t.Errorf("%v: %d %s%s", args, status, out, errs)
+		}
+	}
+}
