@@ -1,10 +1,14 @@
+//go:build unix
+
 package cli
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -212,4 +216,33 @@ func mustJSON(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestSIGKILLLosesNoLabel kills the process of the page right after it acknowledged a label; the next one goes on behind it.
+func TestSIGKILLLosesNoLabel(t *testing.T) {
+	labelProject(t, labelTask)
+	mustRun(t, "label", "make", "q", "task.yaml", "--rows", "pool.jsonl", "--checks", "0")
+	for done := range 3 {
+		cmd := exec.Command(os.Args[0], "label", "q", "--rater", "ada", "--json")
+		cmd.Env = append(os.Environ(), "RUNG_TEST_MAIN=1")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		p := &process{cmd: cmd}
+		t.Cleanup(p.kill)
+		var start rateStart
+		if err := json.NewDecoder(out).Decode(&start); err != nil {
+			t.Fatalf("it does not listen: %v", err)
+		}
+		state := page(t, http.MethodGet, start.URL+"state", "")
+		if start.Done != done || state.Question == nil || state.Form == nil || len(state.Form.Labels) != 2 {
+			t.Fatalf("after %d acknowledged labels and as many kills: %+v %+v", done, start, state)
+		}
+		page(t, http.MethodPost, start.URL+"rate", fmt.Sprintf(`{"item":%q,"text":"ham"}`, state.Question.Item))
+		p.kill()
+	}
 }

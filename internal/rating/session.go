@@ -133,6 +133,14 @@ func (s *Session) mine(ctx context.Context) error {
 	return nil
 }
 
+// Guidelines are those of a queue of labels, in Markdown; empty where it has none.
+func (s *Session) Guidelines() string {
+	if s.look == nil {
+		return ""
+	}
+	return s.look.Guidelines
+}
+
 // State is what comes next.
 func (s *Session) State(ctx context.Context) (*State, error) {
 	s.mu.Lock()

@@ -1,12 +1,16 @@
 package web
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/rating"
@@ -18,6 +22,9 @@ var pages embed.FS
 // largestBody is what a rating with its comment takes at most.
 const largestBody = 64 << 10
 
+// markdown leaves out HTML and links that would act: guidelines may come from a file of somebody else's.
+var markdown = goldmark.New(goldmark.WithExtensions(extension.Table))
+
 // Rating is the page on which one person rates.
 func Rating(s *rating.Session) http.Handler {
 	mux := http.NewServeMux()
@@ -25,6 +32,7 @@ func Rating(s *rating.Session) http.Handler {
 		"GET /{$}":      {"page/rate.html", "text/html; charset=utf-8"},
 		"GET /rate.css": {"page/rate.css", "text/css; charset=utf-8"},
 		"GET /rate.js":  {"page/rate.js", "text/javascript; charset=utf-8"},
+		"GET /label.js": {"page/label.js", "text/javascript; charset=utf-8"},
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			content, err := pages.ReadFile(file[0])
@@ -36,6 +44,15 @@ func Rating(s *rating.Session) http.Handler {
 			_, _ = w.Write(content) // a browser that is gone wants nothing
 		})
 	}
+	mux.HandleFunc("GET /guidelines", func(w http.ResponseWriter, _ *http.Request) {
+		var page bytes.Buffer
+		if err := markdown.Convert([]byte(s.Guidelines()), &page); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(page.Bytes()) // a browser that is gone wants nothing
+	})
 	mux.HandleFunc("GET /state", func(w http.ResponseWriter, r *http.Request) { answer(w)(s.State(r.Context())) })
 	mux.HandleFunc("POST /rate", func(w http.ResponseWriter, r *http.Request) {
 		var said rating.Said

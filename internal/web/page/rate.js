@@ -31,8 +31,9 @@
   const draftKey = () => 'rung rate ' + state.queue + ' ' + state.rater + ' ' + question.item;
   const keepDraft = () => {
     if (!question) return;
+    const begun = label.begun();
     try {
-      if (comment || Object.keys(values).length) localStorage.setItem(draftKey(), JSON.stringify({ comment, values, seconds: spent / 1000 }));
+      if (comment || begun || Object.keys(values).length) localStorage.setItem(draftKey(), JSON.stringify({ comment, values, seconds: spent / 1000, ...begun }));
       else localStorage.removeItem(draftKey());
     } catch { /* a browser without storage loses the draft and no rating */ }
   };
@@ -64,7 +65,7 @@
     } catch (e) {
       failed = [path, body, done];
       const gone = e instanceof TypeError;
-      say('Not saved: ' + (gone ? 'rung does not answer. Is rung rate still running? Then press Enter to try again; else start it and open the new address.' : e.message + ' Enter tries again.'), 'bad');
+      say('Not saved: ' + (gone ? 'rung does not answer. Is it still running? Then press Enter to try again; else start it and open the new address.' : e.message + ' Enter tries again.'), 'bad');
     } finally {
       busy = false;
     }
@@ -76,16 +77,20 @@
     tick();
     const said = { item: question.item, comment, seconds: Math.round(spent / 100) / 10 };
     if (choice === 'skip') said.skipped = true;
+    else if (state.kind === 'label') { said.text = choice.text; said.modes = choice.modes; }
     else if (state.kind === 'pairwise') said.choice = choice;
     else {
       const open = state.criteria.findIndex((c) => !values[c.name]);
       if (open >= 0) { focusOn(open); say('Rate "' + state.criteria[open].name + '" too, or skip the item with s.', 'bad'); return; }
       said.values = values;
     }
-    const what = choice === 'skip' ? 'Skipped' : 'Saved: ' + (said.choice ? words[said.choice] : state.criteria.map((c) => c.name + ' ' + values[c.name]).join(', '));
+    const what = choice === 'skip' ? 'Skipped' : 'Saved: ' + (said.text !== undefined ? brief(said.text) : said.choice ? words[said.choice] : state.criteria.map((c) => c.name + ' ' + values[c.name]).join(', '));
     if (said.choice) document.querySelectorAll('article').forEach((a, i) => a.classList.toggle('picked', choice === (i ? 'right' : 'left')));
     send('rate', said, what + '. u takes it back.');
   };
+
+  const brief = (s) => { const one = s.replace(/\s+/g, ' ').trim(); return one.length > 60 ? one.slice(0, 60) + '…' : one; };
+  const label = window.rungLabel({ $, el, say, rate: (said) => rate(said), changed: () => keepDraft() });
 
   const isCode = (s) => /^\s*[[{]/.test(s) && /[\]}]\s*$/.test(s);
   const textOf = (s) => s === '(no answer)' || !s.trim() ? el('p', { class: 'text none' }, s.trim() || '(an empty answer)') : el('p', { class: 'text' + (isCode(s) ? ' code' : ''), dir: 'auto' }, s);
@@ -119,11 +124,12 @@
 
   const answers = () => {
     const box = $('answers'), a = question.answers;
-    box.className = a.length === 1 ? 'one' : '';
+    const one = state.kind === 'label' ? label.head() : 'Answer';
+    box.className = a.length === 1 ? 'one' : ''; box.hidden = !a.length;
     const both = a.length === 2 && diffOn ? differing(visible(a[0]), visible(a[1])) : null;
     if (a.length === 2 && diffOn && !both) say('These answers are too long to mark their differences.');
-    box.replaceChildren(...a.map((text, i) => el('article', { 'aria-label': a.length === 1 ? 'Answer' : i ? 'Right answer' : 'Left answer' },
-      el('div', { class: 'head' }, el('h2', {}, a.length === 1 ? 'Answer' : i ? 'Right' : 'Left')), both ? marked(both[i], text) : textOf(text))));
+    box.replaceChildren(...a.map((text, i) => el('article', { 'aria-label': a.length === 1 ? one : i ? 'Right answer' : 'Left answer' },
+      el('div', { class: 'head' }, el('h2', {}, a.length === 1 ? one : i ? 'Right' : 'Left')), both ? marked(both[i], text) : textOf(text))));
   };
 
   const given = (fields) => {
@@ -134,7 +140,7 @@
   };
 
   const heard = (h) => {
-    const said = h.choice ? words[h.choice] : state.criteria.map((c) => c.name + ' ' + h.values[c.name]).join(', ');
+    const said = state.kind === 'label' ? (h.text || '') + (h.modes ? ' [' + h.modes.join(', ') + ']' : '') : h.choice ? words[h.choice] : state.criteria.map((c) => c.name + ' ' + h.values[c.name]).join(', ');
     return el('li', {}, said, h.comment ? ': “' + h.comment + '”' : '');
   };
 
@@ -155,7 +161,7 @@
   const rubric = () => {
     const box = $('rubric');
     box.hidden = state.kind !== 'rubric';
-    $('pairwise').hidden = !box.hidden;
+    $('pairwise').hidden = state.kind !== 'pairwise';
     if (box.hidden) return;
     box.replaceChildren(...state.criteria.map((c, i) => {
       const scale = el('div', { class: 'scale' });
@@ -188,7 +194,7 @@
   };
 
   const keyList = () => {
-    const rows = state.kind === 'pairwise' ? [['1 or ←', 'the left answer is better'], ['2 or →', 'the right answer is better'], ...(state.ties ? [['0 or =', 'they are equally good']] : [])]
+    const rows = state.kind === 'label' ? label.keys() : state.kind === 'pairwise' ? [['1 or ←', 'the left answer is better'], ['2 or →', 'the right answer is better'], ...(state.ties ? [['0 or =', 'they are equally good']] : [])]
       : [['1 – 5', 'the value of the marked criterion'], ['↑ ↓', 'the criterion before, after'], ...(state.criteria.length > 1 ? [['Enter', 'save']] : [])];
     rows.push(['u', 'take the last rating back'], ['s', 'skip'], ['c', 'comment'], ...(state.kind === 'pairwise' ? [['d', 'mark differences between the answers']] : []), ['i', 'show the whole input'], ['space', 'scroll down'], ['r', 'at the end: the skipped ones again'], ['?', 'this list']);
     $('keylist').replaceChildren(...rows.flatMap(([k, what]) => [el('dt', {}, el('kbd', {}, k)), el('dd', {}, what)]));
@@ -198,7 +204,7 @@
     state = next;
     question = next.question || null;
     comment = ''; values = {}; spent = 0; since = alive = performance.now();
-    document.title = state.done + '/' + state.total + ' · rung rate';
+    document.title = state.done + '/' + state.total + ' · rung ' + (state.kind === 'label' ? 'label' : 'rate');
     $('task').textContent = visible(state.task + ' · ' + state.queue);
     $('who').textContent = visible(' · ' + state.rater + (state.role === 'adjudicator' ? ', adjudicating' : ''));
     $('done').textContent = state.done + ' of ' + state.total + (state.skipped ? ', ' + state.skipped + ' skipped' : '');
@@ -211,8 +217,7 @@
     for (const id of ['skip', 'note']) $(id).disabled = !question;
     $('work').hidden = $('ask').hidden = !question; $('end').hidden = !!question;
     document.querySelectorAll('.choice').forEach((b) => { b.disabled = !question; b.classList.remove('was'); });
-    keyList();
-    if (!question) { ended(); return; }
+    if (!question) { label.show(state, {}); keyList(); ended(); return; }
     const before = question.before || draft() || {};
     comment = before.comment || ''; values = Object.assign({}, before.values); spent = (before.seconds || 0) * 1000;
     const was = { left: '1', right: '2', tie: '0' }[before.choice];
@@ -225,9 +230,10 @@
     if (question.heard) $('heardlist').replaceChildren(...question.heard.map(heard));
     answers(); rubric(); noted();
     scrollTo(0, 0); $('input').scrollTop = 0; $('main').focus({ preventScroll: true });
+    label.show(state, before); keyList();
   };
   const ended = () => {
-    $('rubric').hidden = true; $('answers').replaceChildren();
+    $('rubric').hidden = true; $('pairwise').hidden = state.kind !== 'pairwise'; $('answers').replaceChildren();
     $('endhead').textContent = state.total === 0 ? 'There is nothing to do here' : state.skipped ? 'Nothing is left but what you skipped' : 'All done, thank you';
     $('endtext').textContent = state.total === 0 ? (state.role === 'adjudicator' ? 'The raters agree on everything they have rated so far.' : 'This seat has no items.') : state.done + ' rated' + (state.skipped ? ', ' + state.skipped + ' skipped' : '') + '. Everything is saved; you can close this page.';
     $('endagain').hidden = !state.skipped;
@@ -248,6 +254,7 @@
   const alias = { ArrowLeft: '1', ArrowRight: '2', '=': '0' };
 
   addEventListener('keydown', (e) => {
+    if (state && state.kind === 'label' && !(failed && e.key === 'Enter' && !e.ctrlKey && e.target === document.body) && label.key(e)) return;
     if (e.ctrlKey || e.metaKey || e.altKey || !state) {
       if (e.key === 'Enter' && e.ctrlKey && $('comment').open) $('comment').close();
       return;
