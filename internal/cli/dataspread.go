@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -97,6 +99,18 @@ func readPart[T any](ctx context.Context, set *rows.Set, part []byte, look func(
 	return foundIn[T]{lines, what}, err
 }
 
+// sharedFiles are the files as other machines find them.
+func sharedFiles(set *rows.Set) ([]rows.File, error) {
+	files := slices.Clone(set.Files)
+	for i := range files {
+		var err error
+		if files[i].Path, err = filepath.Abs(files[i].Path); err != nil {
+			return nil, fmt.Errorf("%s: %w", files[i].Path, err)
+		}
+	}
+	return files, nil
+}
+
 // dedupeSetup is what workers need to look for duplicates.
 type dedupeSetup struct {
 	Files   []rows.File    `json:"files"`
@@ -117,7 +131,11 @@ type spreadDedupe struct {
 }
 
 func newSpreadDedupe(c *spread.Cluster, set *rows.Set, o dedupe.Options) (*spreadDedupe, error) {
-	return &spreadDedupe{c, set}, c.Setup("dedupe", dedupeSetup{set.Files, o})
+	files, err := sharedFiles(set)
+	if err != nil {
+		return nil, err
+	}
+	return &spreadDedupe{c, set}, c.Setup("dedupe", dedupeSetup{files, o})
 }
 
 // Look implements dedupe.Elsewhere.
@@ -221,7 +239,11 @@ type contamSetup struct {
 // spreadContam is contam.Elsewhere on a Ray cluster.
 func spreadContam(c *spread.Cluster, set *rows.Set) contam.Elsewhere {
 	return func(ctx context.Context, x *contam.Index, o *contam.Options, take func(*contam.Looked) error) error {
-		if err := c.Setup("contam", contamSetup{set.Files, *o, x.Items}); err != nil {
+		files, err := sharedFiles(set)
+		if err != nil {
+			return err
+		}
+		if err := c.Setup("contam", contamSetup{files, *o, x.Items}); err != nil {
 			return err
 		}
 		return eachPart(ctx, c, set, func(_ rows.Part, before int, l *contam.Looked) error {
@@ -276,7 +298,11 @@ type sentFound struct {
 
 // spreadPII scans rows on a Ray cluster.
 func spreadPII(ctx context.Context, c *spread.Cluster, set *rows.Set, scan piiScan, take func([]scanned) error) error {
-	if err := c.Setup("pii", piiSetup{set.Files, scan}); err != nil {
+	files, err := sharedFiles(set)
+	if err != nil {
+		return err
+	}
+	if err := c.Setup("pii", piiSetup{files, scan}); err != nil {
 		return err
 	}
 	reader := set.Reader()

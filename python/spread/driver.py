@@ -15,14 +15,16 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 
-HEAD = struct.Struct(">IB")
+HEAD = ">IB"  # what workers use is sent to them by value, and a struct.Struct cannot be
 LARGEST = 1 << 30
 PATIENCE = 900  # seconds that a worker may take for one part
 TRIES = 3  # of a part whose worker died
@@ -41,16 +43,16 @@ def fault(code: str, what: str, do: str, place: str = "") -> RungError:
 
 
 def send(out, kind: str, body: bytes = b"") -> None:
-    out.write(HEAD.pack(len(body), ord(kind)) + body)
+    out.write(struct.pack(HEAD, len(body), ord(kind)) + body)
     out.flush()
 
 
 def read(stream) -> tuple[str, bytes]:
     """The next frame; ("", b"") at the end."""
-    head = stream.read(HEAD.size)
-    if len(head) < HEAD.size:
+    head = stream.read(struct.calcsize(HEAD))
+    if len(head) < struct.calcsize(HEAD):
         return "", b""
-    size, kind = HEAD.unpack(head)
+    size, kind = struct.unpack(HEAD, head)
     if size > LARGEST:
         raise fault("internal", f"a frame of {size} bytes", "report it")
     body = stream.read(size)
@@ -148,13 +150,9 @@ class Worker:
 
 
 def rung_error(e: BaseException) -> RungError | None:
-    """The error of a worker's rung behind what Ray made of it."""
-    seen = 0
-    while e is not None and seen < 20:
-        if type(e).__name__ == "RungError":
-            return RungError(str(e.args[0]) if e.args else "")
-        e, seen = getattr(e, "cause", None) or e.__cause__ or e.__context__, seen + 1
-    return None
+    """The error of a worker's rung out of what Ray made of it: mostly a text with the worker's traceback."""
+    found = re.findall(r"^(?:[\w.]*\.)?RungError: (\{.*\})\s*$", str(e), re.MULTILINE)
+    return RungError(found[-1]) if found else None
 
 
 class Cluster:
@@ -166,7 +164,8 @@ class Cluster:
 
         self.ray = ray
         try:
-            ray.init(address=job["address"], log_to_driver=False, logging_level="ERROR", configure_logging=False)
+            own = {"include_dashboard": False} if job["address"] == "local" else {}
+            ray.init(address=job["address"], log_to_driver=False, logging_level="ERROR", configure_logging=False, **own)
         except (ConnectionError, RuntimeError, TimeoutError, ValueError) as e:
             lines = str(e).strip().splitlines() or [type(e).__name__]
             do = "start one with `ray start --head` on this machine, or join this machine to the cluster; docs/data-ray.md"
@@ -204,7 +203,7 @@ class Cluster:
             fn_constructor_args=[self.job, self.binary, self.setup],
             compute=self.ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most),
             num_cpus=1,
-            scheduling_strategy="SPREAD",
+            ray_remote_args_fn=lambda: {"scheduling_strategy": "SPREAD"},
         )
         expected = 0
         for row in data.iter_rows():
@@ -262,8 +261,9 @@ def serve(inbox, out) -> None:
     except BaseException as e:  # whatever it is, rung must hear of it
         known = e if isinstance(e, RungError) else rung_error(e)
         if known is None:
+            traceback.print_exc()
             lines = [line for line in str(e).strip().splitlines() if line.strip()] or [type(e).__name__]
-            known = fault("internal", f"the Ray job failed: {lines[-1]}", "look at Ray's logs on the node, and at the lines above")
+            known = fault("internal", f"the Ray job failed: {lines[0]}", "look at Ray's logs on the node, and at the lines above")
         say("E", known.text.encode())
     done.set()
 
