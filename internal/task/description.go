@@ -17,11 +17,12 @@ import (
 // default filled in.
 type Description struct {
 	Name    string
-	File    string // absolute path of the file
-	Dir     string // its directory
-	Out     string // the folder that the dataset becomes
-	Task    string // task file, absolute; "" when none is named
-	TaskOf  string // its name
+	File    string     // absolute path of the file
+	Dir     string     // its directory
+	Out     string     // the folder that the dataset becomes
+	Task    string     // task file, absolute; "" when none is named
+	TaskOf  string     // its name
+	Of      *rung.Task // the task, without its examples; nil when none is named
 	Input   []rung.Field
 	Output  rung.Output // Kind "" when neither the task nor the file says
 	Sources []SourceSpec
@@ -201,7 +202,7 @@ func (r *reader) forms(s section, d *Description) {
 	}
 	d.Task = r.abs(name)
 	if t := r.taskForm(s.get("task").at, name); t != nil {
-		d.TaskOf, d.Input, d.Output = t.Name, t.Input, t.Output
+		d.Of, d.TaskOf, d.Input, d.Output = t, t.Name, t.Input, t.Output
 	}
 }
 
