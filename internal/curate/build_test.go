@@ -335,6 +335,38 @@ func TestAFolderIsNeverWrittenOver(t *testing.T) {
 	}
 }
 
+// TestABuildDoesNotReadWhatItWrites.
+func TestABuildDoesNotReadWhatItWrites(t *testing.T) {
+	for _, text := range []string{"name: tickets\nsources: [{name: desk, files: \"**/*.jsonl\"}]\n", "name: tickets\nout: raw/tickets\nsources: [{name: desk, files: raw}]\n"} {
+		dir := project(t, map[string]string{"dataset.yaml": text, "raw/a.jsonl": raw, "tickets/train.jsonl": raw})
+		_, err := build(t, dir, curate.Options{})
+		var e *rung.Error
+		if !errors.As(err, &e) || !strings.Contains(e.What, "lie in one another") || e.Excerpt == "" {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestWhatCannotBeRead ends in a sentence, and nothing is left behind.
+func TestWhatCannotBeRead(t *testing.T) {
+	dir := project(t, map[string]string{"dataset.yaml": "name: tickets\nsources: [{name: desk, files: long.jsonl}]\n", "long.jsonl": `{"text": "`})
+	if err := os.Truncate(filepath.Join(dir, "long.jsonl"), 64<<20); err != nil {
+		t.Skip("no sparse files here")
+	}
+	_, err := build(t, dir, curate.Options{})
+	if rung.CodeOf(err) != rung.CodeInput || !strings.Contains(err.Error(), "long.jsonl") {
+		t.Errorf("a line of 64 MiB: %v", err)
+	}
+	if left := leftovers(t, dir, "dataset.yaml", "long.jsonl"); len(left) != 0 {
+		t.Errorf("left over: %v", left)
+	}
+	write(t, dir, "none.jsonl", "no row\nno row either\n")
+	write(t, dir, "dataset.yaml", "name: tickets\nsources: [{name: desk, files: none.jsonl}]\n")
+	if _, err = build(t, dir, curate.Options{}); rung.CodeOf(err) != rung.CodeInput || !strings.Contains(err.Error(), "no usable row (2 broken ones)") {
+		t.Errorf("no row: %v", err)
+	}
+}
+
 // TestADryRunLeavesNothing.
 func TestADryRunLeavesNothing(t *testing.T) {
 	dir := usual(t)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/contam"
@@ -106,11 +107,30 @@ func (b *build) prepare(f *task.DescriptionFile) (err error) {
 	if err := b.checkWords(f); err != nil {
 		return err
 	}
+	if err := b.apart(f); err != nil {
+		return err
+	}
 	if b.erased, err = govern.OpenTombstones(filepath.Join(b.d.Dir, govern.ErasedFile)); err != nil {
 		return err
 	}
 	b.privacy, err = newPrivacy(&b.d.PII, b.d.Output, f)
 	return err
+}
+
+// apart refuses raw files that lie in the folder that is built: the next build would read what this one writes.
+func (b *build) apart(f *task.DescriptionFile) error {
+	within := func(path, dir string) bool {
+		return path == dir || strings.HasPrefix(path, dir+string(filepath.Separator))
+	}
+	for i := range b.d.Sources {
+		for _, path := range b.d.Sources[i].Paths {
+			if within(path, b.d.Out) || within(b.d.Out, path) {
+				return f.Fault(fmt.Sprintf("sources[%d].files", i), fmt.Sprintf("the raw files (%s) and the folder that is built (%s) lie in one another", b.shown(path), b.shown(b.d.Out)),
+					fmt.Sprintf("name another folder with out, or take it out of the pattern: \"!%s/**\"", b.shown(b.d.Out)))
+			}
+		}
+	}
+	return nil
 }
 
 // stepDef is a step before it is run.

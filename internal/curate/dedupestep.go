@@ -200,6 +200,9 @@ func (c *copying) notes(out *sink) {
 	if n := report.Covered; n > 0 {
 		out.note("in %s personal data had been replaced: they may have differed in it alone", plural(n, "removed copy", "removed copies"))
 	}
+	if n := report.Textless; n > 0 {
+		out.note("%s no text in the compared fields and stay", plural(n, "row has", "rows have"))
+	}
 	if c.swapped > 0 {
 		out.note("%s since a copy lies in a set that the files mark for evaluation", plural(c.swapped, "row went", "rows went"))
 	}

@@ -29,14 +29,14 @@ func (s *Summary) Text() string {
 	notes := ""
 	for _, f := range s.flow() {
 		for _, n := range f.Notes {
-			notes += fmt.Sprintf("  %s: %s\n", f.Name, n)
+			notes += report.Line(fmt.Sprintf("%s: %s", f.Name, n), 2000) + "\n"
 		}
 	}
 	if notes != "" {
-		t.WriteString("\nNotes\n" + notes)
+		t.WriteString("\nNotes\n" + indent(notes))
 	}
 	if len(s.Unstated) > 0 {
-		t.WriteString("\nNot stated\n  " + strings.Join(s.Unstated, "\n  ") + "\n")
+		t.WriteString("\nNot stated\n" + indent(strings.Join(s.Unstated, "\n")+"\n"))
 	}
 	return t.String()
 }
@@ -57,4 +57,9 @@ func (s *Summary) TermsText() string {
 	}
 	row("all of it", "", s.facts(&s.d.Terms))
 	return strings.Join(report.Columns(table), "\n") + "\n"
+}
+
+// indent puts two spaces before each line.
+func indent(s string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", "\n  ") + "\n"
 }
