@@ -22,7 +22,7 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 		return nil, &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("the task has no metric %q", metric), Do: "use a metric of its scorecards"}
 	}
 	first := all[0].Doc
-	m := &rung.Matchup{Task: p.Task.Name, Suite: first.Suite, Metric: metric, MinGain: p.Task.Bar.MinGain, Alpha: p.Task.Alpha,
+	m := &rung.Matchup{Task: p.Task.Name, Suite: first.Suite, Metric: metric, MinGain: p.minGain(metric), Alpha: p.Task.Alpha,
 		Level: 1 - p.Task.Alpha, Started: time.Now().UTC(), Version: version}
 	for _, e := range all {
 		if e.Doc.Suite.Digest != first.Suite.Digest {
@@ -62,13 +62,14 @@ func (p *Project) Match(ctx context.Context, all []*Evaluated, metric, version s
 
 // pair compares b with a on the named metrics, which both must have, and on every segment.
 func (p *Project) pair(ctx context.Context, a, b *Evaluated, metric string, names []string) (*rung.Pair, error) {
-	level := 1 - p.Task.Alpha
+	level, gain := 1-p.Task.Alpha, p.minGain(metric)
 	out := &rung.Pair{A: a.Doc.Subject.Name, B: b.Doc.Subject.Name}
 	for _, name := range names {
-		c, err := p.contrast(ctx, a.side(), b.side(), name, level, p.Task.Bar.MinGain)
+		c, err := p.contrast(ctx, a.side(), b.side(), name, level, gain)
 		if err != nil {
 			return nil, err
 		}
+		c.Practical = c.Practical && metric == p.Task.Bar.Metric
 		if name == metric {
 			out.Deciding, out.N = c, c.Difference.N
 			continue
@@ -76,7 +77,7 @@ func (p *Project) pair(ctx context.Context, a, b *Evaluated, metric string, name
 		c.Practical = false // min_gain is in the unit of the bar's metric
 		out.Others = append(out.Others, c)
 	}
-	if gain := p.Task.Bar.MinGain; gain > 0 && out.Deciding.Undecided == "" {
+	if gain > 0 && out.Deciding.Undecided == "" {
 		var err error
 		if out.Equivalence, err = p.equivalence(ctx, a.side(), b.side(), metric, gain); err != nil {
 			return nil, err
@@ -87,6 +88,14 @@ func (p *Project) pair(ctx context.Context, a, b *Evaluated, metric string, name
 	}
 	countShifts(out, a.Tally.Successes(), b.Tally.Successes())
 	return out, nil
+}
+
+// minGain is the smallest gain worth having by a metric: the task says it in the unit of the bar's, and of no other.
+func (p *Project) minGain(metric string) float64 {
+	if metric != p.Task.Bar.Metric {
+		return 0
+	}
+	return p.Task.Bar.MinGain
 }
 
 func (e *Evaluated) side() side { return side{e.Doc.Subject.Digest, e.Tally} }
@@ -136,7 +145,7 @@ func (p *Project) pairSegments(ctx context.Context, out *rung.Pair, a, b *Evalua
 		if left.tally.Len() == 0 || right.tally.Len() == 0 {
 			continue // neither figure nor n: an early stop came before it
 		}
-		c, err := p.contrast(ctx, left, right, metric, level, p.Task.Bar.MinGain)
+		c, err := p.contrast(ctx, left, right, metric, level, p.minGain(metric))
 		if rung.CodeOf(err) == rung.CodeInput { // nothing in common there
 			continue
 		}
@@ -212,6 +221,8 @@ func finding(p *rung.Pair, m *rung.Matchup) string {
 	switch {
 	case d.Undecided != "":
 		return fmt.Sprintf("nothing is decided between %s and %s: %s", p.B, p.A, d.Undecided)
+	case d.Significant && d.Difference.Value > 0 && m.MinGain == 0:
+		return fmt.Sprintf("%s is better than %s", p.B, p.A)
 	case d.Significant && d.Difference.Value > 0 && d.Practical:
 		return fmt.Sprintf("%s is better than %s, by more than min_gain %g", p.B, p.A, m.MinGain)
 	case d.Significant && d.Difference.Value > 0 && same:

@@ -142,7 +142,7 @@ func (p *Project) gateBaseline(ctx context.Context, e *Evaluated, opt *GateOptio
 		return err
 	}
 	pair.A, out.Pair = "the baseline ("+pair.A+")", pair
-	m := &rung.Matchup{Metric: e.Doc.Metric, MinGain: p.Task.Bar.MinGain, Alpha: p.Task.Alpha, Pairs: []rung.Pair{*pair}}
+	m := &rung.Matchup{Metric: e.Doc.Metric, MinGain: p.minGain(e.Doc.Metric), Alpha: p.Task.Alpha, Pairs: []rung.Pair{*pair}}
 	adjust(m)
 	m.Pairs[0].Finding = finding(&m.Pairs[0], m)
 	*pair = m.Pairs[0]

@@ -214,6 +214,11 @@ func TestCompareIsPairedAndSaysHow(t *testing.T) {
 	}
 	var same rung.Matchup
 	decodeJSON(t, &same, "compare", "--json", task, "eval:"+good.ID, "eval:"+good.ID)
+	var other rung.Matchup
+	decodeJSON(t, &other, "compare", "--json", task, "eval:"+good.ID, endpoint, "--metric", "macro_f1")
+	if p := other.Pairs[0]; p.Equivalence != nil || other.MinGain != 0 || p.Deciding.Practical || strings.Contains(p.Finding, "min_gain") {
+		t.Errorf("min_gain is in the unit of accuracy and was held against macro_f1: %+v, %s", p.Deciding, p.Finding)
+	}
 	if q := same.Pairs[0].Equivalence; !q.Shown || !strings.Contains(same.Pairs[0].Finding, "shown to be the same") {
 		t.Errorf("of itself: %+v, %s", q, same.Pairs[0].Finding)
 	}
@@ -304,9 +309,9 @@ func TestABaselineKnowsItsMetrics(t *testing.T) {
 	if out := gate(0); strings.Contains(out, "definition") || strings.Contains(out, "defined") {
 		t.Errorf("nothing has changed:\n%s", out)
 	}
-	gate(0, "--metric", "shape")
+	gate(0, "--metric", "shape", "--margin", "0.2")
 	put(t, dir, "task.yaml", strings.Replace(string(text), "instructions: Say", "instructions: Please say", 1)) // the change that is gated
-	if out := gate(0, "--metric", "shape"); strings.Contains(out, "defin") {
+	if out := gate(0, "--metric", "shape", "--margin", "0.2"); strings.Contains(out, "defin") {
 		t.Errorf("another prompt is no other metric:\n%s", out)
 	}
 	put(t, dir, "task.yaml", strings.Replace(string(text), "'^[eo]'", "'^e'", 1))

@@ -54,7 +54,7 @@ Exit status: 0 pass; 9 fail; 10 inconclusive; others as for every command (rung 
 	f.BoolVar(&o.write, "write", false, "write the baseline file instead of comparing with it")
 	f.BoolVar(&o.bar, "bar", false, "with a baseline, hold it to the bar as well")
 	f.BoolVar(&o.full, "full", false, "without a baseline: ask every example, also when the verdict is clear")
-	f.Float64Var(&o.margin, "margin", 0, "how much worse than the baseline will do (default: the bar's min_gain)")
+	f.Float64Var(&o.margin, "margin", 0, "how much worse than the baseline will do (default: the bar's min_gain for the bar's metric, 0 for another)")
 	f.StringVar(&o.junit, "junit", "", "file to write JUnit XML to")
 	f.StringVar(&o.markdown, "markdown", "", "file to write Markdown to")
 	f.BoolVar(&o.annotations, "annotations", false, "print GitHub annotations too")
@@ -80,8 +80,8 @@ func (o *gateCommand) run(c *cobra.Command, s *settings) error {
 	if err != nil {
 		return err
 	}
-	if !c.Flags().Changed("margin") {
-		o.margin = p.Task.Bar.MinGain
+	if !c.Flags().Changed("margin") && (o.metric == "" || o.metric == p.Task.Bar.Metric) {
+		o.margin = p.Task.Bar.MinGain // in the unit of the bar's metric
 	}
 	result, err := o.gate(ctx, p, base)
 	err = errors.Join(err, p.Close())
