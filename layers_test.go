@@ -48,6 +48,7 @@ var rooms = map[string][]string{
 	"internal/store/blocks":    {"rung", "internal/store", "internal/store/pack"},
 	"internal/store/sqlite":    {"rung", "internal/store", "internal/store/blocks", "internal/store/pack"},
 	"internal/store/storetest": {"rung", "internal/store"},
+	"internal/spread":          {"rung", "internal/venv", "python"},
 	"internal/engine":          {"rung", "internal/model", "internal/venv", "python"},
 	"internal/tune":            {"rung", "internal/venv", "python"},
 
@@ -89,7 +90,7 @@ var rooms = map[string][]string{
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
 	"internal/cli": {"rung", "internal/generate", "internal/label", "internal/curate", "internal/pii", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
 		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/registry", "internal/report", "internal/rollout",
-		"internal/stats", "internal/store",
+		"internal/spread", "internal/stats", "internal/store",
 		"internal/store/sqlite", "internal/task", "internal/trace", "internal/tune", "internal/venv"},
 	"cmd/rung": {"internal/cli"},
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/engine"
 	"github.com/rung-dev/rung/internal/model"
+	"github.com/rung-dev/rung/internal/spread"
 	"github.com/rung-dev/rung/internal/tune"
 )
 
 type setupOptions struct {
 	training bool
+	ray      bool
 	offline  bool
 }
 
@@ -59,6 +61,7 @@ something of it install it themselves; setup does it beforehand.`,
 		},
 	}
 	c.Flags().BoolVar(&opt.training, "training", false, "install the training environment too (torch, PEFT; several gigabytes)")
+	c.Flags().BoolVar(&opt.ray, "ray", false, "install Ray too, for rung data on a cluster (150 MB to download, 600 MB on disk)")
 	c.Flags().BoolVar(&opt.offline, "offline", false, "do not use the network: only what was downloaded before")
 	return c
 }
@@ -86,15 +89,24 @@ func runSetup(ctx context.Context, opt setupOptions, log func(string)) (*setupDo
 	if err := done.step("engine", func(s *setupStep) error { return prove(ctx, e, s) }); err != nil {
 		return nil, err
 	}
-	if !opt.training {
-		return done, nil
+	for _, env := range []struct {
+		name    string
+		wanted  bool
+		install func(context.Context, func(string)) (string, error)
+	}{{"training", opt.training, tune.New(tune.Options{}).Install}, {"ray", opt.ray, spread.Install}} {
+		if !env.wanted {
+			continue
+		}
+		err := done.step(env.name, func(s *setupStep) error {
+			python, err := env.install(ctx, log)
+			s.Path = filepath.Dir(filepath.Dir(python))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	err = done.step("training", func(s *setupStep) error {
-		python, err := tune.New(tune.Options{}).Install(ctx, log)
-		s.Path = filepath.Dir(filepath.Dir(python))
-		return err
-	})
-	return done, err
+	return done, nil
 }
 
 func (d *setupDone) step(name string, run func(*setupStep) error) error {

@@ -242,8 +242,8 @@ def serve(inbox, out) -> None:
             say("B")
 
     threading.Thread(target=live, daemon=True).start()
+    cluster = None
     try:
-        cluster = None
         while True:
             kind, body = read(inbox)
             if kind == "":
@@ -266,6 +266,8 @@ def serve(inbox, out) -> None:
             known = fault("internal", f"the Ray job failed: {lines[0]}", "look at Ray's logs on the node, and at the lines above")
         say("E", known.text.encode())
     done.set()
+    if cluster:
+        cluster.ray.shutdown()
 
 
 def main() -> None:
