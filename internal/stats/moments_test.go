@@ -33,8 +33,12 @@ func TestRunningHoldsAtEveryLook(t *testing.T) {
 			tooHigh, tooLow := false, false
 			for range n {
 				s.add(w.draw(r))
-				tooHigh = tooHigh || s.EvidenceAbove(w.mean) >= -math.Log(a)
-				tooLow = tooLow || s.EvidenceBelow(w.mean) >= -math.Log(a)
+				// Every bet loses on the side on which the sample does not lie, so only the other one can be wrong.
+				if above := s.Sum > float64(s.N)*w.mean; above {
+					tooHigh = tooHigh || s.EvidenceAbove(w.mean) >= -math.Log(a)
+				} else {
+					tooLow = tooLow || s.EvidenceBelow(w.mean) >= -math.Log(a)
+				}
 			}
 			below, above = below+count(tooHigh), above+count(tooLow)
 		}

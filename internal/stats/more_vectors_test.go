@@ -217,14 +217,13 @@ func TestSequenceHoldsAtEveryLook(t *testing.T) {
 			ever := false
 			for _, v := range x {
 				s.Add(v)
-				if !s.Interval().Contains(w.mean) {
-					ever = true
-				}
+				ever = ever || !s.Interval().Contains(w.mean)
 			}
 			if ever {
 				missed++
 			}
-			width += (s.Interval().High - s.Interval().Low) / runs
+			last := s.Interval()
+			width += (last.High - last.Low) / runs
 		}
 		if rate := float64(missed) / runs; rate > a+3*math.Sqrt(a*(1-a)/runs) {
 			t.Errorf("%s: missed in %.3f of runs", name, rate)

@@ -81,7 +81,7 @@ func TestPPICovers(t *testing.T) {
 				for range sims {
 					var r stats.Rated
 					r.People, r.Judge = judged(rng, n, j.draw)
-					_, r.Judged = judged(rng, 600, j.draw)
+					_, r.Judged = judged(rng, 250, j.draw)
 					e := stats.PPI(r, lambda, stats.Options{Level: level, Seed: 1, Resamples: 400})
 					if e.Contains(mean) {
 						held++
