@@ -33,12 +33,20 @@ func NewChecker(x *Index, o Options) *Checker { return x.checker(&o) }
 
 // Check looks for the items in a text. touched reports whether it shares an 8-gram with one, be it ever so common.
 func (c *Checker) Check(text []byte) (hit Hit, touched bool) {
-	key := c.texts.Canonical(text)
-	if item, ok := c.x.exact[string(key)]; ok {
-		return Hit{Item: int(item), Reason: Exact, Similarity: 1}, true
+	if c.maybeExact(text) {
+		if item, ok := c.x.exact[string(c.texts.Canonical(text))]; ok {
+			return Hit{Item: int(item), Reason: Exact, Similarity: 1}, true
+		}
+	}
+	hit.Item = -1
+	touched = c.split.touches(text, c.x)
+	if !touched && c.o.Rephrased == 0 && c.o.Fuzzy == 0 {
+		return hit, false
 	}
 	words := c.split.split(text)
-	hit, touched = c.byGrams(text, words)
+	if touched {
+		hit, touched = c.byGrams(text, words)
+	}
 	if hit.Item >= 0 || c.o.Rephrased == 0 && c.o.Fuzzy == 0 {
 		return hit, touched
 	}

@@ -17,6 +17,9 @@ type Index struct {
 	grams [2]gramTable // of 8 and of 13 words
 	count []int32      // of each item, its different 8-grams
 	rare  rephrase
+
+	filter bitmap                       // of the 8-grams
+	starts map[[beginning]byte]struct{} // of the items' canonical texts
 }
 
 // maxItems bounds the evaluation items.
@@ -30,7 +33,7 @@ func NewIndex(items []Item) (*Index, error) {
 	if len(items) > maxItems {
 		return nil, &rung.Error{Code: rung.CodeCapacity, What: "the evaluation sets hold more than five million items", Do: "take fewer at a time"}
 	}
-	x := &Index{Items: items, exact: make(map[string]int32, len(items)), count: make([]int32, len(items))}
+	x := &Index{Items: items, exact: make(map[string]int32, len(items)), count: make([]int32, len(items)), starts: map[[beginning]byte]struct{}{}}
 	var s splitter
 	var canonical dedupe.Texts
 	x.rare.begin(len(items))
@@ -39,6 +42,9 @@ func NewIndex(items []Item) (*Index, error) {
 		key := string(canonical.Canonical(text))
 		if _, there := x.exact[key]; !there && key != "" {
 			x.exact[key] = int32(i)
+			if len(key) >= beginning {
+				x.starts[[beginning]byte([]byte(key[:beginning]))] = struct{}{}
+			}
 		}
 		words := s.split(text)
 		eachGram(words, short, func(_ int, h uint64) {
@@ -50,19 +56,29 @@ func NewIndex(items []Item) (*Index, error) {
 		x.rare.add(words)
 	}
 	x.rare.end()
+	x.filter = newBitmap(&x.grams[0])
 	return x, nil
 }
 
-// eachGram calls f with the hash of each run of n words and the place of its first.
-func eachGram(words []word, n int, f func(at int, h uint64)) {
-	const base = 0x9e3779b97f4a7c15
+// gramBase is the base of the rolling hash of surfaces.
+const gramBase = 0x9e3779b97f4a7c15
+
+func power(n int) uint64 {
 	top := uint64(1)
 	for range n {
-		top *= base
+		top *= gramBase
 	}
+	return top
+}
+
+var shortTop = power(short)
+
+// eachGram calls f with the hash of each run of n words and the place of its first.
+func eachGram(words []word, n int, f func(at int, h uint64)) {
+	top := power(n)
 	h := uint64(0)
 	for i := range words {
-		h = h*base + words[i].surface
+		h = h*gramBase + words[i].surface
 		if i >= n {
 			h -= top * words[i-n].surface
 		}

@@ -44,24 +44,27 @@ type splitter struct {
 func (s *splitter) split(text []byte) []word {
 	s.words = s.words[:0]
 	for i := 0; i < len(text); {
-		c, size := rune(text[i]), 1
-		if c >= utf8.RuneSelf {
-			c, size = utf8.DecodeRune(text[i:])
-		}
-		switch {
-		case isDigit(c):
-			i = s.number(text, i)
-		case isAlone(c):
-			h := mix(uint64(c) * fnvPrime)
-			s.words = append(s.words, word{int32(i), int32(i + size), h, h, false})
-			i += size
-		case isWord(c):
-			i = s.word(text, i)
-		default:
-			i += size
-		}
+		i = s.step(text, i)
 	}
 	return s.words
+}
+
+// step takes the word that starts at i, or goes past a character that is none.
+func (s *splitter) step(text []byte, i int) int {
+	c, size := rune(text[i]), 1
+	if c >= utf8.RuneSelf {
+		c, size = utf8.DecodeRune(text[i:])
+	}
+	switch {
+	case isDigit(c):
+		return s.number(text, i)
+	case isAlone(c):
+		h := mix(uint64(c) * fnvPrime)
+		s.words = append(s.words, word{int32(i), int32(i + size), h, h, false})
+	case isWord(c):
+		return s.word(text, i)
+	}
+	return i + size
 }
 
 func isDigit(c rune) bool { return '0' <= c && c <= '9' }
@@ -108,7 +111,7 @@ func (s *splitter) addNumber(text []byte, start, end int, point bool) {
 	if point && bytes.IndexByte(s.low, '/') < 0 {
 		s.low = bytes.TrimRight(bytes.TrimRight(s.low, "0"), ".")
 	}
-	s.words = append(s.words, word{int32(start), int32(end), hashOf(text[start:end]), numberFeature(s.low), true})
+	s.words = append(s.words, word{int32(start), int32(end), surfaceOf(text[start:end]), numberFeature(s.low), true})
 }
 
 func allDigits(b []byte) bool {
@@ -144,7 +147,7 @@ func (s *splitter) word(text []byte, start int) int {
 		i += size
 		letters++
 	}
-	w := word{start: int32(start), end: int32(i), surface: hashOf(s.low)}
+	w := word{start: int32(start), end: int32(i), surface: surfaceOf(s.low)}
 	if digits, ok := numberWords[string(s.low)]; ok {
 		w.feature, w.number = numberFeature([]byte(digits)), true
 	} else if letters > 1 {
