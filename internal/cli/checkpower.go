@@ -9,16 +9,11 @@ import (
 	"github.com/rung-dev/rung/internal/task"
 )
 
-// Planning values for a comparison that has not been made yet. Two candidates that are worth comparing disagree on some 15 %
-// of the examples; for graded scores Miller (arXiv 2411.00640) plans with a variance of the difference of 1/9, which is that
-// of scores that are mostly near 0 or 1, so it is on the safe side.
-const (
-	planDiscordance = .15
-	planVariance    = 1.0 / 9
-	planPower       = .8
+// planPower is the power that is planned with.
+const planPower = stats.PlanPower
 
-	fewForPower = 10 // examples below which the normal approximation of the power says nothing
-)
+// fewForPower are examples below which the normal approximation of the power says nothing.
+const fewForPower = 10
 
 // checkPower says what the held-out examples are enough for. Differences and half-widths are in the metric's unit.
 type checkPower struct {
@@ -50,13 +45,13 @@ func powerOf(t *rung.Task, d *checkData, passFail bool) *checkPower {
 	p.Level = 1 - a
 	gain := p.MinGain / p.unit
 	if passFail {
-		p.Method = fmt.Sprintf("paired, pass/fail; assumes that two candidates disagree on %.0f %% of the examples", planDiscordance*100)
-		p.Detectable = stats.PairedDetectable(planDiscordance, p.N, a, planPower) * p.unit
+		p.Method = fmt.Sprintf("paired, pass/fail; assumes that two candidates disagree on %.0f %% of the examples", stats.PlanDiscordance*100)
+		p.Detectable = stats.PairedDetectable(stats.PlanDiscordance, p.N, a, planPower) * p.unit
 		if gain > 0 {
-			p.NeededN = stats.PairedSampleSize(planDiscordance, gain, a, planPower)
+			p.NeededN = stats.PairedSampleSize(stats.PlanDiscordance, gain, a, planPower)
 		}
 	} else {
-		noise := stats.Noise{Difference: planVariance}
+		noise := stats.Noise{Difference: stats.PlanVariance}
 		p.Method = "paired, graded; assumes a variance of the differences of 1/9"
 		p.Detectable = stats.MinimumDetectable(noise, p.N, a, planPower) * p.unit
 		if gain > 0 {

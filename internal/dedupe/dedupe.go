@@ -15,6 +15,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/unionfind"
 )
 
 // Reason says why a row was removed.
@@ -77,7 +78,11 @@ type Result struct {
 	Conflict int  // removed rows whose answer is another than their kept row's
 	Cut      bool // so repetitive that not all pairs were looked at
 	docs     *documents
+	joined   unionfind.Forest
 }
+
+// Sets are all sets of rows that are alike, directly or through others, each in the order of the rows, kept and removed together.
+func (r *Result) Sets() [][]int32 { return clustersOf(r.joined) }
 
 // Cluster is rows that belong together, kept and removed.
 type Cluster struct {
@@ -127,6 +132,7 @@ func Run(ctx context.Context, set *rows.Set, o Options) (*Result, error) {
 		}
 	}
 	docs.sketches = sketches{}
+	r.joined = joined
 	if err := r.settle(ctx, joined, &o); err != nil {
 		return nil, err
 	}

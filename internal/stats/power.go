@@ -14,6 +14,15 @@ type Noise struct {
 	KA, KB     int     // answers per example
 }
 
+// Planning values for a comparison that has not been made yet. Two candidates that are worth comparing disagree on some 15 % of the
+// examples; for graded scores Miller (arXiv 2411.00640) plans with a variance of the difference of 1/9, which is that of scores that are
+// mostly near 0 or 1, so it is on the safe side.
+const (
+	PlanDiscordance = .15
+	PlanVariance    = 1.0 / 9
+	PlanPower       = .8
+)
+
 func (v Noise) perExample() float64 {
 	return v.Difference + v.A/float64(max(1, v.KA)) + v.B/float64(max(1, v.KB))
 }
@@ -88,6 +97,17 @@ func (e Estimate) NeededN(atLeast, power float64) int {
 		need = (za + zb) * e.spread()
 	}
 	return max(e.N+1, countUp(need*need/(delta*delta)))
+}
+
+// BarSampleSize is the number of independent pass/fail examples on which a candidate of the given true value is shown to lie above (or
+// below) a bar with the given power, by the score test that Wilson's interval of this level inverts:
+// ((z_{a/2}√(p₀(1−p₀)) + z_β√(p(1−p)))/(p−p₀))². It is MostNeeded where value and bar coincide.
+func BarSampleSize(bar, value, level, power float64) int {
+	if value == bar {
+		return MostNeeded
+	}
+	need := z((1-level)/2)*math.Sqrt(bar*(1-bar)) + z(1-power)*math.Sqrt(value*(1-value))
+	return countUp(need * need / ((value - bar) * (value - bar)))
 }
 
 // spread is the standard deviation per example, for planning.
