@@ -367,6 +367,57 @@ func TestWhatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestWhichCopyStays: one with a label before one without, one that the files hold out before one that they do not.
+func TestWhichCopyStays(t *testing.T) {
+	text := `{"id": "open", "input": {"text": "the label of this row was written by a person later"}}
+{"id": "train", "input": {"text": "this question of the held-out set is in train too"}, "output": "a", "split": "train"}
+{"id": "held", "input": {"text": "This question of the held-out set is in train too."}, "output": "a", "split": "heldout"}
+{"id": "labelled", "input": {"text": "The label of this row was written by a person later."}, "output": "b"}
+{"id": "yes", "input": {"text": "please cancel the order that I made on Friday"}, "output": "cancel"}
+{"id": "no", "input": {"text": "please do not cancel the order that I made on Friday"}, "output": "keep"}
+{"id": "more", "input": {"text": "where can I read what you do with my data"}, "output": "a", "split": "dev"}
+{"id": "most", "input": {"text": "is there a telephone that I can call"}, "output": "a", "split": "train"}
+`
+	r := mustBuild(t, project(t, map[string]string{"dataset.yaml": "name: copies\nsources: [{name: a, files: a.jsonl}]\ndedupe: {near: 0.5}\n", "a.jsonl": text}))
+	var got []string
+	for _, x := range records(t, r.Folder, "removed.jsonl") {
+		got = append(got, x.ID+" for "+x.Of)
+	}
+	if want := []string{"open for labelled", "train for held"}; !slices.Equal(got, want) {
+		t.Errorf("%v, not %v", got, want)
+	}
+	if !strings.Contains(strings.Join(r.Dataset.Steps[3].Notes, ""), "1 near-copy stays, since their answer is another") {
+		t.Errorf("notes: %q", r.Dataset.Steps[3].Notes)
+	}
+}
+
+// TestLongRowsStayWhole: the split compares them by their ends, keeps copies together, and writes them as they are.
+func TestLongRowsStayWhole(t *testing.T) {
+	var b strings.Builder
+	long := map[string]string{}
+	for i := range 40 {
+		text := fmt.Sprintf("number %d begins ", i*7919) + strings.Repeat(fmt.Sprintf("%d and ", i*104729), 1000) + fmt.Sprintf("ends at %d", i*31)
+		long[text] = ""
+		for range 2 {
+			fmt.Fprintf(&b, "{\"input\": {\"text\": %q}, \"output\": %q}\n", text, strings.Repeat("x", 3000)+fmt.Sprint(i))
+		}
+	}
+	r := mustBuild(t, project(t, map[string]string{"dataset.yaml": "name: long\nsources: [{name: a, files: a.jsonl}]\ndedupe: none\npii: skip\ncheck: none\n", "a.jsonl": b.String()}))
+	for _, s := range r.Dataset.Splits {
+		for line := range strings.Lines(contents(t, r.Folder)[s.File]) {
+			var row struct{ Input struct{ Text string } }
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				t.Fatal(err)
+			}
+			was, there := long[row.Input.Text]
+			if !there || was != "" && was != string(s.Split) {
+				t.Fatalf("a row of %s is new, or its copy is in %q", s.Split, was)
+			}
+			long[row.Input.Text] = string(s.Split)
+		}
+	}
+}
+
 // TestADryRunLeavesNothing.
 func TestADryRunLeavesNothing(t *testing.T) {
 	dir := usual(t)

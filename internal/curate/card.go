@@ -29,7 +29,7 @@ func (w *folder) card() string {
 	}
 	for _, f := range d.Files {
 		if f.File == UnlabelledFile {
-			fmt.Fprintf(&b, "\n%s no output yet and %s in no split: %s. `rung label` has people write them.\n", plural(f.Rows, "row has", "rows have"), isAre(f.Rows), f.File)
+			fmt.Fprintf(&b, "\n%s no output yet and %s in no split: %s. `rung label make QUEUE TASK --rows %s` has people write them.\n", plural(f.Rows, "row has", "rows have"), isAre(f.Rows), f.File, f.File)
 		}
 	}
 	fmt.Fprintf(&b, "\nFields of the input: %s.\n\n", orNot(strings.Join(d.Fields, ", ")))

@@ -86,72 +86,91 @@ type copying struct {
 
 // head is what of a row decides which copy stays.
 type head struct {
-	ID    string     `json:"id"`
-	Split rung.Split `json:"split"`
+	id       string
+	split    rung.Split
+	labelled bool
 }
 
-// rankOf orders splits: a copy in the held-out set stays before one in dev, and that before others, so that a set that the files mark
-// stays as it is.
-func rankOf(s rung.Split) int {
-	switch s {
-	case rung.HeldoutIs:
-		return 2
-	case rung.Dev:
-		return 1
+// rank orders copies: one that has an output stays before one that has not yet, and among these one in the held-out set before one in dev,
+// and that before others, so that a set that the files mark stays as it is.
+func (h *head) rank() int {
+	n := 0
+	if h.labelled {
+		n = 4
 	}
-	return 0
+	switch h.split {
+	case rung.HeldoutIs:
+		return n + 2
+	case rung.Dev:
+		return n + 1
+	}
+	return n
 }
 
-// findPartners reads who stays, and exchanges a row that stays for its copy in a set that the files mark for evaluation.
-func (c *copying) findPartners() error {
-	reader := c.set.Reader()
-	defer func() { _ = reader.Close() }() // it only reads
-	heads := map[int32]head{}
-	read := func(doc int32) (head, error) {
-		if h, ok := heads[doc]; ok {
-			return h, nil
-		}
-		raw, err := reader.Read(c.result.Place(doc))
-		if err != nil {
-			return head{}, err
-		}
-		var h head
-		if err := json.Unmarshal(raw, &h); err != nil {
-			return h, fmt.Errorf("a working row: %w", err)
-		}
-		heads[doc] = h
+// heads reads rows by their numbers.
+type heads struct {
+	result *dedupe.Result
+	reader *rows.Reader
+	known  map[int32]head
+}
+
+func (r *heads) of(doc int32) (head, error) {
+	if h, ok := r.known[doc]; ok {
 		return h, nil
 	}
+	raw, err := r.reader.Read(r.result.Place(doc))
+	if err != nil {
+		return head{}, err
+	}
+	var row struct {
+		ID     string          `json:"id"`
+		Split  rung.Split      `json:"split"`
+		Output json.RawMessage `json:"output"`
+	}
+	if err := json.Unmarshal(raw, &row); err != nil {
+		return head{}, fmt.Errorf("a working row: %w", err)
+	}
+	h := head{row.ID, row.Split, len(row.Output) > 0}
+	r.known[doc] = h
+	return h, nil
+}
+
+// findPartners reads who stays, and exchanges a row that stays for a copy of a higher rank.
+func (c *copying) findPartners() error {
+	r := &heads{result: c.result, reader: c.set.Reader(), known: map[int32]head{}}
+	defer func() { _ = r.reader.Close() }() // it only reads
 	c.gone, c.partner = map[int32]*dedupe.Removed{}, map[int32]string{}
 	instead := map[int32]int32{} // row that would stay → its copy that stays in its place
 	for i := range c.result.Removed {
 		x := &c.result.Removed[i]
-		if c.contrasts && x.Conflict && x.Reason == dedupe.Near {
-			c.report.Contrasts++
-			continue
-		}
-		mine, err := read(x.Doc)
-		if err != nil {
-			return err
-		}
 		kept := x.Kept
 		if other, ok := instead[kept]; ok {
 			kept = other
 		}
-		theirs, err := read(kept)
+		mine, err := r.of(x.Doc)
 		if err != nil {
 			return err
 		}
-		if rankOf(mine.Split) > rankOf(theirs.Split) {
-			c.swapped++
+		theirs, err := r.of(kept)
+		if err != nil {
+			return err
+		}
+		x.Conflict = x.Conflict && mine.labelled && theirs.labelled
+		switch {
+		case c.contrasts && x.Conflict && x.Reason == dedupe.Near:
+			c.report.Contrasts++
+		case mine.rank() > theirs.rank():
+			if mine.labelled == theirs.labelled {
+				c.swapped++
+			}
 			instead[x.Kept] = x.Doc
 			c.gone[kept] = &dedupe.Removed{Doc: kept, Kept: x.Doc, Reason: x.Reason, Similarity: x.Similarity, Conflict: x.Conflict}
-			c.partner[x.Doc] = mine.ID
-			continue
+			c.partner[x.Doc] = mine.id
+		default:
+			x.Kept = kept
+			c.gone[x.Doc] = x
+			c.partner[kept] = theirs.id
 		}
-		x.Kept = kept
-		c.gone[x.Doc] = x
-		c.partner[kept] = theirs.ID
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -131,6 +132,20 @@ func (p *privacy) blankText(text string) string {
 		return ""
 	}
 	return out
+}
+
+// blankForms is blank for a sentence of our own that may hold a piece of a row: what has a form is taken out, words are not taken for names.
+func (p *privacy) blankForms(text string) string {
+	found := p.reports.Find(text)
+	var b strings.Builder
+	at := 0
+	for _, f := range found {
+		if !pii.Named(f.Type) {
+			b.WriteString(text[at:f.Start] + "<" + f.Type + ">")
+			at = f.End
+		}
+	}
+	return b.String() + text[at:]
 }
 
 // covered does to a removed row what the description says about personal data, where the row went before that step.

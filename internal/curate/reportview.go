@@ -106,7 +106,7 @@ func (s *Summary) lead() string {
 		text += " No row was removed."
 	}
 	if s.open > 0 {
-		text += fmt.Sprintf(" %s no output yet and %s kept apart in %s.", plural(s.open, "row has", "rows have"), isAre(s.open), UnlabelledFile)
+		text += fmt.Sprintf(" %s no output yet and %s kept apart in %s (rung label make QUEUE TASK --rows FILE has people label them).", plural(s.open, "row has", "rows have"), isAre(s.open), UnlabelledFile)
 	}
 	return text
 }

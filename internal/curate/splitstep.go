@@ -2,9 +2,12 @@ package curate
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/data"
+	"github.com/rung-dev/rung/internal/rows"
 )
 
 // generatedOptions are what is recorded of the step.
@@ -72,8 +75,9 @@ type splitOptions struct {
 // SplitReport says what is in the splits.
 type SplitReport struct {
 	Rows       map[rung.Split]int `json:"rows"`
-	Clusters   map[rung.Split]int `json:"clusters"` // copies of each other, and rows of one group, counted once
-	Heldout    rung.Digest        `json:"heldout"`  // of the held-out set, as a climb on the dataset has it
+	Clusters   map[rung.Split]int `json:"clusters"`          // copies of each other, and rows of one group, counted once
+	Heldout    rung.Digest        `json:"heldout,omitempty"` // of the held-out set, as a climb on the dataset has it; not known where rows were long
+	Long       int                `json:"long,omitempty"`    // rows that were compared by their ends only
 	Unlabelled int                `json:"unlabelled"`
 }
 
@@ -107,7 +111,9 @@ type splitting struct {
 	ids      []string
 	n        int    // all rows
 	has      []bool // of each row, whether it has an output
-	barred   int    // generated rows that the files mark for held-out, which the description does not allow
+	long     int    // rows whose input is compared by its ends
+	x        rows.Extractor
+	barred   int // generated rows that the files mark for held-out, which the description does not allow
 }
 
 // read takes of each labelled row what decides its split.
@@ -127,10 +133,48 @@ func (s *splitting) read(ctx context.Context, in *table) error {
 			row.Split = rung.Train
 		}
 		s.ids = append(s.ids, row.ID)
+		s.shorten(row)
 		s.labelled = append(s.labelled, rung.DatasetRow{ID: row.ID, Input: row.Input, Output: row.Output, Alternatives: row.Alternatives,
 			Segment: row.Segment, Group: row.Group, Split: row.Split, Time: row.Time, Generated: row.Generated})
 		return nil
 	})
+}
+
+// What the split holds of a row in memory: of longer inputs the ends, 512 bytes each, with the digest of the whole, so that equal ones are
+// equal and near-copies mostly stay alike; of longer outputs the digest. Ten gigabytes of long rows need no more memory than short ones.
+const (
+	longInput  = 2048
+	longOutput = 1024
+	longEnd    = 512
+)
+
+func (s *splitting) shorten(row *rung.DatasetRow) {
+	if len(row.Output) > longOutput {
+		row.Output = json.RawMessage(`"` + rung.DigestBytes(row.Output) + `"`)
+	}
+	for i, a := range row.Alternatives {
+		if len(a) > longOutput {
+			row.Alternatives[i] = json.RawMessage(`"` + rung.DigestBytes(a) + `"`)
+		}
+	}
+	if len(row.Input) <= longInput {
+		return
+	}
+	name := "input"
+	if members, err := s.x.Members(row.Input); err == nil && len(members) > 0 {
+		name = string(members[0].Key)
+	}
+	text, ok := rows.Fields{"input"}.Append(nil, []rows.Member{{Key: []byte("input"), Value: row.Input}})
+	if !ok || len(text) <= longInput {
+		return
+	}
+	ends := strings.ToValidUTF8(string(text[:longEnd])+" "+string(text[len(text)-longEnd:]), "")
+	short, err := json.Marshal(map[string]string{name: ends + " " + string(rung.DigestBytes(row.Input))})
+	if err != nil {
+		return
+	}
+	s.long++
+	row.Input = short
 }
 
 func (s *splitting) write(ctx context.Context, in *table, dealt *data.Dealt) error {
@@ -175,7 +219,11 @@ func (s *splitting) write(ctx context.Context, in *table, dealt *data.Dealt) err
 	if s.barred > 0 {
 		s.out.note("%s marked for held-out went to train: no person wrote them, and the description does not allow such rows there (generated: {heldout: true})", plural(s.barred, "generated row", "generated rows"))
 	}
-	s.out.report = SplitReport{Rows: dealt.Counts, Clusters: dealt.Clusters, Heldout: dealt.Heldout, Unlabelled: s.n - len(s.ids)}
 	delete(dealt.Counts, "")
+	report := SplitReport{Rows: dealt.Counts, Clusters: dealt.Clusters, Unlabelled: s.n - len(s.ids), Long: s.long}
+	if s.long == 0 {
+		report.Heldout = dealt.Heldout
+	}
+	s.out.report = report
 	return nil
 }
