@@ -295,6 +295,10 @@ func Texts(raw []byte) string {
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil {
+		// An index has its JSON behind a few bytes of its own.
+		if at := bytes.IndexByte(raw[:min(len(raw), 64)], '{'); at > 0 && json.NewDecoder(bytes.NewReader(raw[at:])).Decode(&v) == nil {
+			return string(raw[:at]) + Texts(raw[at:])
+		}
 		return string(raw)
 	}
 	var b strings.Builder

@@ -20,7 +20,8 @@ type Serving interface {
 	// NextVersion is the next free version of the form v1, v2, …. It reserves nothing: PutRelease says who came first.
 	NextVersion(ctx context.Context, task string) (string, error)
 
-	// MoveAlias points an alias at a version, provided that it points at m.From now ("" for none); else CodeConflict.
+	// MoveAlias points an alias at a version, provided that it points at m.From now ("" for none); else CodeConflict. Where the release
+	// demands a review for the alias and none is signed on that day, it is a CodeDenied.
 	MoveAlias(ctx context.Context, m rung.AliasMove) error
 	// Aliases gives the last move of every alias of a task that points somewhere; of all tasks when task is empty.
 	Aliases(ctx context.Context, task string) ([]rung.AliasMove, error)
@@ -68,6 +69,15 @@ type Serving interface {
 	// the disk (0: no limit). Traces with a correction are kept. Feedback from before before goes too unless it is a correction.
 	// It gives how many traces were deleted.
 	DropTraces(ctx context.Context, before time.Time, maxBytes int64) (int64, error)
+
+	// Erase deletes the traces that hold what an erasure says, those with corrections too, with all feedback about them, and feedback that
+	// holds it itself. SQLite's file holds none of it any more; what a database server keeps in its log and its backups is its own.
+	Erase(ctx context.Context, e Erasure) (Erased, error)
+
+	// PutReview keeps a revision of a release's risk review. A revision that is there is a CodeConflict: somebody else wrote first.
+	PutReview(ctx context.Context, r rung.Review) error
+	// Reviews gives the newest revision of the review of each release of a task; of all tasks when task is empty.
+	Reviews(ctx context.Context, task string) ([]rung.Review, error)
 
 	// PutFeedback keeps feedback. Its trace may come later: traces are written in batches. What is there under its ID is left alone.
 	PutFeedback(ctx context.Context, f rung.Feedback) error

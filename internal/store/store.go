@@ -65,6 +65,11 @@ type Store interface {
 
 	Ratings
 
+	// Erase takes what an erasure says out of everything that is kept, so that it is in no file of the store any more: completions,
+	// candidates, blobs, labels and ratings that hold it go, scores keep their figures, documents and queues lose the texts. It may be
+	// called again after it was interrupted. Vectors and token rows go all, since no text can be looked for in them.
+	Erase(ctx context.Context, e Erasure) (Erased, error)
+
 	Close() error
 }
 

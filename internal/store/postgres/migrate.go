@@ -20,7 +20,7 @@ import (
 var migrations embed.FS
 
 const (
-	schemaVersion = 2 // the number of the last file in migrations; a test compares them
+	schemaVersion = 3 // the number of the last file in migrations; a test compares them
 	schemaTable   = "rung_schema"
 
 	// Locks of this database, by numbers that nothing else is likely to use: "rung" in hex, and which of ours.

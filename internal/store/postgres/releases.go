@@ -69,6 +69,9 @@ func move(ctx context.Context, tx pgx.Tx, m rung.AliasMove) error {
 	if now != m.From {
 		return store.AliasMoved(m, now)
 	}
+	if err := mayPoint(ctx, tx, m.Task, m.Version, m.Alias); err != nil {
+		return err
+	}
 	_, err = tx.Exec(ctx, "INSERT INTO rung_moves (task, alias, version, body) VALUES ($1,$2,$3,$4)", m.Task, m.Alias, m.Version, body)
 	return err
 }

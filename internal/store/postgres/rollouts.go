@@ -25,6 +25,11 @@ func (s *gateways) EndRollout(ctx context.Context, r rung.Rollout, to *rung.Alia
 		return r, s.failed(err)
 	}
 	err = s.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if r.Revision == 0 && r.Mode != rung.Shadow { // its answers reach callers from now on
+			if err := mayPoint(ctx, tx, r.Task, r.Target, r.Alias); err != nil {
+				return err
+			}
+		}
 		if err := swapRollout(ctx, tx, &r, body); err != nil || to == nil {
 			return err
 		}

@@ -26,7 +26,7 @@ type schema struct {
 
 var (
 	climbs   = schema{"migrations", 4}
-	gateways = schema{"gateway", 2}
+	gateways = schema{"gateway", 3}
 )
 
 // migrate brings the schema up to date. Two processes may do it at once: each migration is a transaction, the one that comes

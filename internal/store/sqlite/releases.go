@@ -76,6 +76,9 @@ func (t *tx) move(m rung.AliasMove) error {
 	if now != m.From {
 		return store.AliasMoved(m, now)
 	}
+	if err := t.mayPoint(m.Task, m.Version, m.Alias); err != nil {
+		return err
+	}
 	return t.exec("INSERT INTO moves (task, alias, version, body) VALUES (?,?,?,?)", m.Task, m.Alias, m.Version, body)
 }
 

@@ -24,6 +24,11 @@ func (s *gateway) EndRollout(ctx context.Context, r rung.Rollout, move *rung.Ali
 		return r, s.failed(err)
 	}
 	err = s.change(ctx, func(t *tx) error {
+		if r.Revision == 0 && r.Mode != rung.Shadow { // its answers reach callers from now on
+			if err := t.mayPoint(r.Task, r.Target, r.Alias); err != nil {
+				return err
+			}
+		}
 		if err := t.swapRollout(&r, body); err != nil || move == nil {
 			return err
 		}

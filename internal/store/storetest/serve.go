@@ -48,6 +48,8 @@ func Serve(t *testing.T, make func(t *testing.T) ServingOpener) {
 		"feedback":              feedback,
 		"feedback before trace": feedbackBeforeTrace,
 		"proposals":             proposals,
+		"reviews":               reviews,
+		"erase traces":          eraseTraces,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, make(t)) })

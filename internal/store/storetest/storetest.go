@@ -43,6 +43,7 @@ func Conform(t *testing.T, make func(t *testing.T) Opener) {
 		"two at once":      twoAtOnce,
 		"closed":           closed,
 		"bad keys":         badKeys,
+		"erase":            erase,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, make(t)) })
