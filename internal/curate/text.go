@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rung-dev/rung/internal/datacheck"
 	"github.com/rung-dev/rung/internal/report"
 )
 
@@ -26,6 +27,7 @@ func (s *Summary) Text() string {
 		}
 		t.WriteString("\n" + p.Done + "\n" + strings.Join(report.Columns(table), "\n") + "\n")
 	}
+	s.findingsText(&t)
 	notes := ""
 	for _, f := range s.flow() {
 		for _, n := range f.Notes {
@@ -39,6 +41,20 @@ func (s *Summary) Text() string {
 		t.WriteString("\nNot stated\n" + indent(strings.Join(s.Unstated, "\n")+"\n"))
 	}
 	return t.String()
+}
+
+// findingsText says what the check found that is more than good to know.
+func (s *Summary) findingsText(t *strings.Builder) {
+	_, findings, _ := s.checked()
+	lines := ""
+	for _, f := range findings {
+		if f.Severity != string(datacheck.Note) {
+			lines += report.Line(fmt.Sprintf("%s: %s (%s, %s)", f.Severity, f.What, plural(f.Rows, "row", "rows"), f.Share), 2000) + "\n"
+		}
+	}
+	if lines != "" {
+		t.WriteString("\nWrong with the rows (examples in the report)\n" + indent(lines))
+	}
 }
 
 // TermsText lists the sources with their terms, and what holds for all.
