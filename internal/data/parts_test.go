@@ -18,7 +18,7 @@ func TestTheIndexInPartsFindsTheSame(t *testing.T) {
 	words := strings.Fields("call me when you are home from work today please and bring some bread milk or tea for the long evening")
 	var examples []rung.Example
 	var rows []int32
-	for i := range 1500 {
+	for i := range 900 {
 		text := make([]string, 20)
 		for j := range text {
 			text[j] = words[rng.IntN(len(words))]

@@ -192,7 +192,7 @@ func TestLargeFile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	const rows = 100_000
+	const rows = 50_000
 	tk := labelTask([]string{"ham", "spam"}, largeFile(t, rows))
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -203,7 +203,7 @@ func TestLargeFile(t *testing.T) {
 	if d.Rows != rows || len(d.Building.Train)+len(d.Building.Dev)+d.Heldout.Len() != rows {
 		t.Errorf("%d rows", d.Rows)
 	}
-	if heap := int64(after.HeapAlloc) - int64(before.HeapAlloc); heap > 40<<20 {
+	if heap := int64(after.HeapAlloc) - int64(before.HeapAlloc); heap > 20<<20 {
 		t.Errorf("%d MB on the heap", heap>>20)
 	}
 	runtime.KeepAlive(d)
