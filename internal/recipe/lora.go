@@ -203,6 +203,9 @@ func (k *Kit) adapterOptions(ctx context.Context, c rung.Candidate, job tune.Job
 	if err != nil {
 		return nil, err
 	}
+	if err := k.keepLineage(ctx, rung.DigestOf(job.Train), job.Dir); err != nil {
+		return nil, err
+	}
 	for _, ckpt := range t.Candidates() {
 		if err := k.Engine.AddAdapter(ctx, c.Model, ckpt.Digest, ckpt.Adapter); err != nil {
 			return nil, err
