@@ -81,6 +81,8 @@ var rooms = map[string][]string{
 	"internal/curate": {"rung", "internal/contam", "internal/data", "internal/datacheck", "internal/dedupe", "internal/form", "internal/formats", "internal/govern", "internal/pii",
 		"internal/report", "internal/rows", "internal/task"},
 	"internal/report":            {"rung", "internal/modes", "internal/stats"},
+	"internal/browsertest":       {},
+	"internal/sharedtest":        {},
 	"internal/report/reporttest": {"rung", "internal/model", "internal/report", "internal/stats", "internal/store"},
 
 	"internal/app": {"rung", "internal/label", "internal/attack", "internal/ifeval", "internal/climb", "internal/contam", "internal/data", "internal/dedupe", "internal/engine", "internal/extract", "internal/form", "internal/gateway", "internal/govern",

@@ -4,26 +4,12 @@ import (
 	"encoding/base64"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/sharedtest"
 )
-
-// shared is a public data set outside the repository.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	dir := os.Getenv("RUNG_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	path := filepath.Join(dir, "data", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the shared data set %s is not on this machine", name)
-	}
-	return path
-}
 
 // TestRealAttacks: sets of attacks that others wrote are read in place, and each text is planted whole.
 func TestRealAttacks(t *testing.T) {
@@ -35,7 +21,7 @@ func TestRealAttacks(t *testing.T) {
 		{"bipia/attacks.jsonl", Document, 250, 0},
 		{"deepset_prompt_injections/train.jsonl", Direct, 203, 343},
 	} {
-		path := shared(t, c.file)
+		path := sharedtest.File(t, "data", c.file)
 		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)

@@ -14,18 +14,15 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/contam"
 	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/sharedtest"
 )
 
 // shared reads a file of the shared data, which lie beside the repository or where RUNG_SHARED says.
 func shared(t testing.TB, name string) []map[string]any {
 	t.Helper()
-	dir := os.Getenv("RUNG_SHARED")
-	if dir == "" {
-		dir = "../../../shared"
-	}
-	f, err := os.Open(filepath.Join(dir, "data", "contamination_gsm8k_humaneval", name))
+	f, err := os.Open(sharedtest.File(t, "data", "contamination_gsm8k_humaneval", name))
 	if err != nil {
-		t.Skip("the shared data are not here (set RUNG_SHARED)")
+		t.Fatal(err)
 	}
 	defer f.Close()
 	var out []map[string]any

@@ -17,21 +17,8 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/dedupe"
 	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/sharedtest"
 )
-
-// shared is a file of the shared data, which lie beside the repository or where RUNG_SHARED says.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	dir := os.Getenv("RUNG_SHARED")
-	if dir == "" {
-		dir = "../../../shared"
-	}
-	path := filepath.Join(dir, "data", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("the shared data are not here (set RUNG_SHARED)")
-	}
-	return path
-}
 
 func file(t testing.TB, lines []any) string {
 	t.Helper()
@@ -277,7 +264,7 @@ func TestThresholdsAreChecked(t *testing.T) {
 
 // TestSMSSpam: 403 of 5,574 real messages repeat an earlier one to the letter.
 func TestSMSSpam(t *testing.T) {
-	path := shared(t, "sms_spam/all.jsonl")
+	path := sharedtest.File(t, "data", "sms_spam", "all.jsonl")
 	if r := find(t, path, dedupe.Options{Exact: true}); r.Counts[dedupe.Exact] != 403 || len(r.Removed) != 403 {
 		t.Errorf("%+v", r.Counts)
 	}
@@ -310,7 +297,7 @@ func TestSMSSpam(t *testing.T) {
 // TestRecallOfEditedCopies plants copies of real abstracts with 2 and 5 % of their words or characters edited. The least that must be found
 // is what text-dedup finds of edited words (.90 and .49); docs/data.md has the measured figures.
 func TestRecallOfEditedCopies(t *testing.T) {
-	b, err := os.ReadFile(shared(t, "scifact/corpus.jsonl"))
+	b, err := os.ReadFile(sharedtest.File(t, "data", "scifact", "corpus.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,18 +9,15 @@ import (
 	"testing"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/sharedtest"
 )
 
 // sharedFile opens a file of the shared data, or skips the test.
 func sharedFile(t *testing.T, path string) *os.File {
 	t.Helper()
-	root := os.Getenv("RUNG_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	f, err := os.Open(filepath.Join(root, filepath.FromSlash(path)))
+	f, err := os.Open(sharedtest.File(t, filepath.FromSlash(path)))
 	if err != nil {
-		t.Skipf("the shared data are not there: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
 	return f

@@ -2,27 +2,14 @@ package ifeval
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rung-dev/rung/internal/sharedtest"
 )
 
-// shared is the folder of the public data sets, outside the repository.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	dir := os.Getenv("RUNG_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	path := filepath.Join(dir, "data", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the shared data set %s is not on this machine", name)
-	}
-	return path
-}
-
 func TestRealPrompts(t *testing.T) {
-	f, err := os.Open(shared(t, "ifeval/all.jsonl"))
+	f, err := os.Open(sharedtest.File(t, "data", "ifeval", "all.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,30 +4,16 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/rung-dev/rung/internal/judge"
+	"github.com/rung-dev/rung/internal/sharedtest"
 )
-
-// shared is a file of the shared data or vectors; the test is skipped where it is missing.
-func shared(t *testing.T, path ...string) string {
-	t.Helper()
-	root := os.Getenv("RUNG_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	file := filepath.Join(append([]string{root}, path...)...)
-	if _, err := os.Stat(file); err != nil {
-		t.Skipf("%s is missing", file)
-	}
-	return file
-}
 
 func pandalm(t *testing.T, name string) []judge.Observation {
 	t.Helper()
 	fields := map[string]string{"first": "response1", "second": "response2", "human": "annotators", "judge": "judges." + name}
-	rows, err := judge.ReadFile(shared(t, "data", "pandalm_human", "all.jsonl"), judge.Format{Pairwise: true, Map: fields})
+	rows, err := judge.ReadFile(sharedtest.File(t, "data", "pandalm_human", "all.jsonl"), judge.Format{Pairwise: true, Map: fields})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +37,7 @@ func TestRecordedJudgesAgainstPeople(t *testing.T) {
 			} `json:"judge_pandalm7b"`
 		}
 	}
-	b, err := os.ReadFile(shared(t, "vectors", "agreement_vectors.json"))
+	b, err := os.ReadFile(sharedtest.File(t, "vectors", "agreement_vectors.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

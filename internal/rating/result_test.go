@@ -10,25 +10,21 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/sharedtest"
 )
 
 // sharedLines reads a JSON lines file of the shared reference data: under RUNG_SHARED, or in a directory named shared beside the repository.
 func sharedLines[T any](t *testing.T, name string) []T {
 	t.Helper()
-	dir := os.Getenv("RUNG_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	b, err := os.ReadFile(filepath.Join(dir, name))
+	b, err := os.ReadFile(sharedtest.File(t, name))
 	if err != nil {
-		t.Skipf("no reference data: %v", err)
+		t.Fatal(err)
 	}
 	var out []T
 	lines := bufio.NewScanner(bytes.NewReader(b))

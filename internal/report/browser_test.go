@@ -3,80 +3,29 @@ package report_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/rung-dev/rung/internal/browsertest"
 	"github.com/rung-dev/rung/internal/report/reporttest"
 )
 
-// tab is one page in a real browser. It collects everything that the page complains about or asks for.
+// tab is one page in a real browser, with everything that the page complains about or asks for.
 type tab struct {
 	ctx context.Context
-
-	mu         sync.Mutex
-	complaints []string
-	requests   []string
+	log *browsertest.Log
 }
 
 // openTab opens file in Chromium, or skips the test where there is none.
 func openTab(t *testing.T, file string) *tab {
 	t.Helper()
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on PATH; the page is not tried in a browser")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 1000))
-	ctx, cancelAll := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancelAll)
-	ctx, cancelLimit := context.WithTimeout(ctx, 5*time.Minute)
-	t.Cleanup(cancelLimit)
-	ctx, cancelTab := chromedp.NewContext(ctx)
-	t.Cleanup(cancelTab)
-	b := &tab{ctx: ctx}
-	if err := chromedp.Listen(ctx, b.listen); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
+	ctx := browsertest.Start(t, 1280, 1000)
+	b := &tab{ctx: ctx, log: browsertest.Listen(t, ctx)}
 	b.run(t, chromedp.Navigate("file://"+file), chromedp.WaitVisible(chromedp.CSS(`html[data-ready=yes]`)))
 	return b
-}
-
-func chromium() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if p, err := exec.LookPath(name); err == nil {
-			return p
-		}
-	}
-	return ""
-}
-
-func (b *tab) listen(ev any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch e := ev.(type) {
-	case *runtime.EventConsoleAPICalled:
-		b.complaints = append(b.complaints, fmt.Sprintf("console.%s %v", e.Type, e.Args))
-	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, fmt.Sprintf("%s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
-	case *log.EventEntryAdded:
-		b.complaints = append(b.complaints, e.Entry.Text)
-	case *network.EventRequestWillBeSent:
-		b.requests = append(b.requests, e.Request.URL)
-	}
 }
 
 func (b *tab) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
@@ -86,10 +35,7 @@ func (b *tab) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// until waits for a condition. It asks by a timer: a browser that draws no frames would not ask at all.
-func until(condition string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(2*time.Minute))
-}
+func until(condition string) chromedp.Action[chromedp.Void] { return browsertest.Until(condition) }
 
 // text is the text of the first element that fits the selector.
 func (b *tab) text(t *testing.T, selector string) string {
@@ -119,28 +65,17 @@ func (b *tab) choose(t *testing.T, id, value, event string) {
 // quiet fails the test if the page complained or asked for anything but itself.
 func (b *tab) quiet(t *testing.T) {
 	t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range b.complaints {
+	for _, c := range b.log.Complaints() {
 		t.Errorf("the browser complains: %s", c)
 	}
-	for _, r := range b.requests[1:] {
+	for _, r := range b.log.Requests()[1:] {
 		t.Errorf("the page asks for %s", r)
 	}
 }
 
 func (b *tab) shoot(t *testing.T, name string) {
-	dir := os.Getenv("RUNG_KEEP_PAGE")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	t.Helper()
+	browsertest.Shoot(t, b.ctx, name)
 }
 
 func TestPageInBrowser(t *testing.T) {

@@ -108,14 +108,12 @@ func TestLargeComparisonOpensAtOnce(t *testing.T) {
 	if text := tab.text(t, ".match"); !strings.Contains(text, "t-9999") || strings.Contains(text, "NaN") {
 		t.Errorf("found %s", text)
 	}
-	tab.mu.Lock()
-	defer tab.mu.Unlock()
-	for _, r := range tab.requests {
+	for _, r := range tab.log.Requests() {
 		if r != "file://"+file {
 			t.Errorf("the page asks for %s", r)
 		}
 	}
-	for _, c := range tab.complaints {
+	for _, c := range tab.log.Complaints() {
 		t.Errorf("the page complains: %s", c)
 	}
 }
