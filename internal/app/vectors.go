@@ -13,7 +13,19 @@ import (
 // vectors embeds texts and keeps every vector, so that a second run embeds nothing again.
 type vectors struct {
 	store store.Store
-	door  *model.Door
+	door  Embedder
+}
+
+// Embedder gives the vectors of texts, in their order: the door of a climb, or an engine alone.
+type Embedder interface {
+	Embed(ctx context.Context, ref rung.ModelRef, texts []string) ([][]float32, error)
+}
+
+var _ Embedder = (*model.Door)(nil)
+
+// KeepVectors is e with every vector kept in the store, where a climb finds it too.
+func KeepVectors(st store.Store, e Embedder) func(ctx context.Context, ref rung.ModelRef, texts []string) ([][]float32, error) {
+	return (&vectors{store: st, door: e}).embed
 }
 
 // embed gives the vectors of texts, in their order.

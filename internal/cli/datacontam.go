@@ -161,7 +161,7 @@ func (o *contamOptions) search(ctx context.Context, s *settings, set *rows.Set, 
 		return err
 	}
 	o.opt.Fields = doc.Fields
-	closing, err := s.embedder(o.embed, &o.opt.Embed)
+	closing, err := s.embedder(ctx, o.embed, &o.opt.Embed)
 	if err != nil {
 		return err
 	}

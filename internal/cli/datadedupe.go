@@ -10,10 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/app"
 	"github.com/rung-dev/rung/internal/dedupe"
 	"github.com/rung-dev/rung/internal/engine"
 	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/store/sqlite"
 )
 
 type dedupeOptions struct {
@@ -146,7 +148,7 @@ func runDedupe(ctx context.Context, s *settings, o *dedupeOptions) (doc *dedupeD
 		return nil, err
 	}
 	opt := dedupe.Options{Fields: fields, Exact: o.exact, Near: o.near, SameNumbers: o.numbers, Keep: dedupe.Keep(o.keep), NewestBy: o.newestBy}
-	closing, err := s.embedder(o.embed, &opt.Embed)
+	closing, err := s.embedder(ctx, o.embed, &opt.Embed)
 	if err != nil {
 		return nil, err
 	}
@@ -188,8 +190,8 @@ func runDedupe(ctx context.Context, s *settings, o *dedupeOptions) (doc *dedupeD
 	return doc, err
 }
 
-// embedder gives the function of an embedder, and what ends it.
-func (s *settings) embedder(ref string, into *func(context.Context, []string) ([][]float32, error)) (func(), error) {
+// embedder gives the function of an embedder, and what ends it. With --store, vectors are kept there, and not asked for again.
+func (s *settings) embedder(ctx context.Context, ref string, into *func(context.Context, []string) ([][]float32, error)) (func(), error) {
 	if ref == "" {
 		return func() {}, nil
 	}
@@ -201,8 +203,21 @@ func (s *settings) embedder(ref string, into *func(context.Context, []string) ([
 	if err != nil {
 		return nil, err
 	}
-	*into = func(ctx context.Context, texts []string) ([][]float32, error) { return e.Embed(ctx, name, texts) }
-	return func() { _ = e.Close() }, nil // a child that does not end well has done its work
+	embed, closing := e.Embed, func() { _ = e.Close() } // a child that does not end well has done its work
+	if s.store != "" {
+		st, err := sqlite.Open(ctx, s.store)
+		if err != nil {
+			closing()
+			return nil, err
+		}
+		embed = app.KeepVectors(st, e)
+		closing = func() {
+			_ = e.Close()
+			_ = st.Close() // what is kept saves time, and nothing rests on it
+		}
+	}
+	*into = func(ctx context.Context, texts []string) ([][]float32, error) { return embed(ctx, name, texts) }
+	return closing, nil
 }
 
 func round(x float64) float64 { return float64(int(x*1000+.5)) / 1000 }
