@@ -151,3 +151,28 @@ func sequence(rs []rune) int {
 	}
 	return 0
 }
+
+// Differing makes the record of a repair from the texts before and after: what stands around the first character that is not ASCII.
+func Differing(kind Kind, before, after string) Repair {
+	at := firstHigh([]byte(before))
+	return Repair{Kind: kind, Before: Excerpt([]byte(before), at), After: Excerpt([]byte(after), min(at, len(after)))}
+}
+
+// Printable is bytes as text, with what is no text written \x...
+func Printable(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	var out strings.Builder
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if r == utf8.RuneError && size == 1 {
+			const hex = "0123456789abcdef"
+			out.WriteString(`\x` + string([]byte{hex[b[0]>>4], hex[b[0]&15]}))
+		} else {
+			out.WriteRune(r)
+		}
+		b = b[size:]
+	}
+	return out.String()
+}

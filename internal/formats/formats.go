@@ -45,6 +45,7 @@ type Options struct {
 	Conversation Conversation
 	MaxExpanded  int64  // bytes that all compressed files may expand to together; 0: DefaultMaxExpanded
 	MaxRatio     int64  // how many times its size a compressed file may expand to; 0: DefaultMaxRatio
+	Number       bool   // a row whose id an earlier row has gets a number behind it, and its origin says so
 	Tmp          string // where working files go; "": the system's place
 }
 

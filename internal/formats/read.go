@@ -1,47 +1,341 @@
 package formats
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/charset"
+	"github.com/rung-dev/rung/internal/records"
 	"github.com/rung-dev/rung/internal/rows"
 )
 
-// Read reads files in their order and gives each row with its origin to take, and what cannot be read to broken. An error of either ends it.
-// Files that cannot be read at all are an error. The row is the caller's to keep.
-func Read(ctx context.Context, paths []string, o Options, take func(*rung.DatasetRow, rung.Origin) error, broken func(rung.RemovedRow) error) (report *Report, err error) {
-	set, err := rows.Open(ctx, paths, o.Tmp)
-	if err != nil {
+// Read reads files and folders in their order and gives each row with its origin to take, and what cannot be read to broken. An error of
+// either ends it. A file that cannot be read at all is an error, and so is one without a row that can be read. The row is the caller's to keep.
+func Read(ctx context.Context, paths []string, o Options, take func(*rung.DatasetRow, rung.Origin) error, broken func(rung.RemovedRow) error) (*Report, error) {
+	if err := o.check(); err != nil {
 		return nil, err
 	}
-	defer func() { _ = set.Close() }()
-	report = &Report{}
-	for _, f := range set.Files {
-		b, err := os.ReadFile(f.Name)
+	s := &session{ctx: ctx, o: &o, take: take, broken: broken, ids: map[uint64]int{}, report: &Report{Files: []FileReport{}, Fields: []string{}}}
+	for _, path := range paths {
+		info, err := os.Stat(path) // a cycle of links ends here
+		if err != nil {
+			return nil, records.Unreadable(path, err)
+		}
+		if info.IsDir() {
+			err = s.folder(path)
+		} else {
+			err = s.file(path, rung.Split(""), nil)
+		}
 		if err != nil {
 			return nil, err
 		}
-		report.Files = append(report.Files, FileReport{File: f.Name, Container: "jsonl", Format: Rung, Encoding: "utf-8", Bytes: int64(len(b)), Digest: rung.DigestBytes(b)})
 	}
-	err = set.Each(ctx, func(n int, r rows.Row) error {
-		f := &report.Files[r.Place.File]
-		row := &rung.DatasetRow{}
-		if err := json.Unmarshal(r.Raw, row); err != nil || len(row.Input) == 0 {
-			f.Broken++
-			report.Broken++
-			text, _ := json.Marshal(string(r.Raw))
-			return broken(rung.RemovedRow{Step: "import", Reason: "unreadable", Detail: fmt.Sprint(err), File: f.File, Line: r.Line, Row: text})
+	for _, f := range s.report.Files {
+		s.report.Rows += f.Rows
+		s.report.Broken += f.Broken
+	}
+	return s.report, nil
+}
+
+// check refuses options that mean nothing.
+func (o *Options) check() error {
+	known := []Format{"", Rung, Flat, Text, Chat, ShareGPT, Alpaca, LabelStudio, Promptfoo, Traces, Folder}
+	containers := []Format{JSONL, JSON, CSV, TSV, Parquet, HF}
+	if slices.Contains(containers, o.Format) {
+		o.Format = "" // how rows lie in a file is found in any case
+	}
+	if !slices.Contains(known, o.Format) {
+		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("no format is called %q", o.Format), Do: "write one of rung, flat, text, chat, sharegpt, alpaca, labelstudio, promptfoo, traces, folder"}
+	}
+	for role := range o.Map {
+		if !slices.Contains(roles, role) && (len(role) <= len("input.") || role[:6] != "input.") {
+			return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("no role is called %q", role), Do: "write one of id, output, alternatives, segment, group, split, time, person, or input.NAME"}
 		}
-		if row.ID == "" {
-			row.ID = string(rung.DigestBytes(r.Raw))[:16]
+	}
+	if !slices.Contains([]Conversation{"", ChatText, ChatMessages}, o.Conversation) {
+		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("chats are not kept as %q", o.Conversation), Do: "write text or messages"}
+	}
+	return nil
+}
+
+// session is one reading.
+type session struct {
+	ctx    context.Context
+	o      *Options
+	take   func(*rung.DatasetRow, rung.Origin) error
+	broken func(rung.RemovedRow) error
+	ids    map[uint64]int // half of an id's digest → rows that have it
+	report *Report
+}
+
+// file reads a file, or each file of an archive. split and names are what its folder says of it.
+func (s *session) file(path string, split rung.Split, names map[string][]string) error {
+	o := records.Options{Encoding: s.o.Encoding, MaxExpanded: s.o.MaxExpanded, MaxRatio: s.o.MaxRatio, Tmp: s.o.Tmp}
+	var last *reading
+	done := func() error {
+		if last == nil {
+			return nil
 		}
-		row.Source = o.Source
-		f.Rows++
-		report.Rows++
-		return take(row, rung.Origin{ID: row.ID, Source: o.Source, File: f.File, Line: r.Line, Raw: rung.DigestBytes(r.Raw)})
+		r := last
+		last = nil
+		return r.finish()
+	}
+	err := records.Read(s.ctx, path, o, func(f *records.File) (records.Take, error) {
+		if err := done(); err != nil {
+			return nil, err
+		}
+		if f.Names == nil {
+			f.Names = names
+		}
+		last = s.reading(f, split)
+		return last.record, nil
 	})
-	return report, err
+	return errors.Join(err, doneUnless(err, done))
+}
+
+// doneUnless finishes what was read unless there was an error, which says more.
+func doneUnless(err error, done func() error) error {
+	if err != nil {
+		return nil
+	}
+	return done()
+}
+
+// lookedAt is how many rows are held to find out how a file says what is asked and answered, within heldBytes.
+const (
+	lookedAt  = 1000
+	heldBytes = 32 << 20
+)
+
+// reading is the reading of one file. Its first rows are held until its format is found.
+type reading struct {
+	*session
+	f       *records.File
+	split   rung.Split
+	out     FileReport
+	held    []held
+	size    int
+	shape   shape
+	x       rows.Extractor
+	repairs map[charset.Kind]int // → index into out.Repairs
+	counts  map[string]int       // of what was left out
+	seen    map[string]bool      // input fields
+}
+
+// held is a record that waits.
+type held struct {
+	json, raw []byte
+	line      int
+	repairs   []charset.Repair
+}
+
+func (s *session) reading(f *records.File, split rung.Split) *reading {
+	if split == "" {
+		split = splitOfName(f.Name)
+	}
+	return &reading{session: s, f: f, split: split, repairs: map[charset.Kind]int{}, counts: map[string]int{}, seen: map[string]bool{},
+		out: FileReport{File: f.Name, Container: string(f.Container), Compression: f.Compression}}
+}
+
+func (r *reading) record(rec *records.Record) error {
+	if rec.Fault != "" {
+		return r.remove("unreadable", rec.Fault, rec.Raw, rec.Line)
+	}
+	if r.shape != nil {
+		return r.row(rec.JSON, rec.Raw, rec.Line, rec.Repairs)
+	}
+	h := held{append([]byte(nil), rec.JSON...), append([]byte(nil), rec.Raw...), rec.Line, slices.Clone(rec.Repairs)}
+	r.held, r.size = append(r.held, h), r.size+len(h.json)+len(h.raw)
+	if len(r.held) >= lookedAt || r.size >= heldBytes {
+		return r.begin()
+	}
+	return nil
+}
+
+// begin finds the format and gives the rows that were held.
+func (r *reading) begin() error {
+	var err error
+	if r.shape, r.out.Format, r.out.Chosen, err = r.choose(); err != nil {
+		return err
+	}
+	for _, h := range r.held {
+		if err := r.row(h.json, h.raw, h.line, h.repairs); err != nil {
+			return err
+		}
+	}
+	r.held = nil
+	return nil
+}
+
+// finish completes the report of the file.
+func (r *reading) finish() error {
+	if r.shape == nil {
+		if err := r.begin(); err != nil {
+			return err
+		}
+	}
+	r.out.Encoding, r.out.Bytes, r.out.Digest = r.f.Encoding, r.f.Bytes, r.f.Digest
+	r.out.Notes = append(r.out.Notes, r.f.Notes...)
+	for what, n := range r.counts {
+		r.out.LeftOut = append(r.out.LeftOut, Count{what, n})
+	}
+	slices.SortFunc(r.out.LeftOut, func(a, b Count) int { return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.What, b.What)) })
+	if r.f.Encoding == charset.Windows1252 { // of a file that is all Windows-1252 it is no repair
+		r.out.Repairs = slices.DeleteFunc(r.out.Repairs, func(p Repair) bool { return p.Kind == string(charset.Latin) })
+	}
+	r.report.Files = append(r.report.Files, r.out)
+	if r.out.Rows == 0 && r.out.Broken > 0 {
+		return &rung.Error{Code: rung.CodeInput, Place: r.f.Name, What: fmt.Sprintf("none of its %d rows can be read", r.out.Broken) + r.firstFault(), Do: "look at the file; say with --from how its rows are to be read"}
+	}
+	return nil
+}
+
+func (r *reading) firstFault() string {
+	if len(r.out.Notes) == 0 {
+		return ""
+	}
+	return ": " + r.out.Notes[0]
+}
+
+// row makes dataset rows of one record.
+func (r *reading) row(text, raw []byte, line int, repairs []charset.Repair) error {
+	text, mended := mend(text)
+	repairs = append(repairs, mended...)
+	drafts, err := r.shape.rows(text)
+	var f fault
+	if errors.As(err, &f) {
+		return r.remove(f.reason, f.what, raw, line)
+	}
+	if err != nil {
+		return err
+	}
+	r.repaired(repairs, line)
+	for i := range drafts {
+		if err := r.give(&drafts[i], raw, line, repairs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) give(d *draft, raw []byte, line int, repairs []charset.Repair) error {
+	row := &d.row
+	for _, what := range d.left {
+		if len(r.counts) < 1000 || r.counts[what] > 0 {
+			r.counts[what]++
+		}
+	}
+	if row.Split == "" {
+		row.Split = r.split
+	}
+	row.Source = cmp.Or(r.o.Source, row.Source)
+	digest := rung.DigestBytes(raw)
+	origin := rung.Origin{Source: row.Source, File: r.f.Name, Line: line, Raw: digest}
+	for _, p := range repairs {
+		origin.Changes = append(origin.Changes, string(p.Kind))
+	}
+	origin.Changes = append(origin.Changes, d.changes...)
+	if err := r.identify(row, &origin); err != nil {
+		return err
+	}
+	r.out.Rows++
+	r.fields(row.Input)
+	return r.take(row, origin)
+}
+
+// identify names a row that has no id by what it says.
+func (r *reading) identify(row *rung.DatasetRow, origin *rung.Origin) error {
+	if row.ID == "" {
+		content, err := json.Marshal([]any{row.Input, row.Output, row.Alternatives})
+		if err != nil {
+			return fmt.Errorf("the content of a row: %w", err)
+		}
+		row.ID = string(rung.DigestBytes(content))[:16]
+	}
+	if r.o.Number {
+		first := row.ID
+		for r.known(row.ID) > 1 {
+			row.ID = fmt.Sprintf("%s-%d", first, r.ids[half(first)])
+		}
+		if row.ID != first {
+			origin.Changes = append(origin.Changes, "id: was "+first+", which another row has")
+			r.counts["ids that an earlier row has; the rows got a number behind it"]++
+		}
+	}
+	origin.ID = row.ID
+	return nil
+}
+
+// half is half of the digest of an id: two different ids that share it would only get a number behind one of them.
+func half(id string) uint64 {
+	var n uint64
+	for _, c := range []byte(rung.DigestBytes([]byte(id))[:16]) {
+		n = n<<4 | uint64(c&15+c>>6*9)
+	}
+	return n
+}
+
+func (r *reading) known(id string) int {
+	key := half(id)
+	r.ids[key]++
+	return r.ids[key]
+}
+
+func (r *reading) fields(input json.RawMessage) {
+	members, err := r.x.Members(input)
+	if err != nil {
+		return // an input that is no object has no fields
+	}
+	for _, m := range members {
+		if name := string(m.Key); !r.seen[name] && len(r.seen) < 1000 {
+			r.seen[name] = true
+			if !slices.Contains(r.report.Fields, name) {
+				r.report.Fields = append(r.report.Fields, name)
+			}
+		}
+	}
+}
+
+// repaired counts repairs and keeps the first of each kind.
+func (r *reading) repaired(repairs []charset.Repair, line int) {
+	counted := map[charset.Kind]bool{}
+	for _, p := range repairs {
+		i, ok := r.repairs[p.Kind]
+		if !ok {
+			i = len(r.out.Repairs)
+			r.repairs[p.Kind] = i
+			r.out.Repairs = append(r.out.Repairs, Repair{Kind: string(p.Kind), Examples: []RepairExample{}})
+		}
+		if counted[p.Kind] {
+			continue
+		}
+		counted[p.Kind] = true
+		to := &r.out.Repairs[i]
+		if to.Rows++; len(to.Examples) < 3 {
+			to.Examples = append(to.Examples, RepairExample{Line: line, Before: p.Before, After: p.After})
+		}
+	}
+}
+
+// remove gives a row that cannot be read, with its text.
+func (r *reading) remove(reason, what string, raw []byte, line int) error {
+	r.out.Broken++
+	if r.out.Rows == 0 && len(r.out.Notes) == 0 {
+		r.out.Notes = append(r.out.Notes, fmt.Sprintf("line %d: %s", line, what))
+	}
+	row := json.RawMessage(append([]byte(nil), raw...))
+	if !json.Valid(row) {
+		text, err := json.Marshal(charset.Printable(raw))
+		if err != nil {
+			return fmt.Errorf("the text of a broken row: %w", err)
+		}
+		row = text
+	}
+	return r.broken(rung.RemovedRow{Step: "import", Reason: reason, Detail: what, File: r.f.Name, Line: line, Row: row})
 }

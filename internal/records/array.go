@@ -53,6 +53,9 @@ func (r *reader) values(lines *charset.Lines) error {
 		if s.inItem {
 			s.length += int64(max(0, len(line.Raw)-len(text))) // bytes that were removed count too
 		}
+		if s.inItem && s.long() {
+			return s.finish()
+		}
 		if line.Number == 1 && !s.begun {
 			text = bytes.TrimPrefix(text, []byte("\ufeff"))
 		}

@@ -190,3 +190,10 @@ func writeLine(w io.Writer, v any) error {
 	}
 	return nil
 }
+
+// ExampleOf makes an example of a trace by the rule of ExportExamples. reason says why there is none; corrected that a person wrote the output.
+func ExampleOf(t *ToldTrace) (input, output json.RawMessage, corrected bool, reason string) {
+	e, reason := exampleOf(t, "")
+	correction, _ := judgement(t.Feedback)
+	return e.Input, e.Output, correction != nil, reason
+}

@@ -1,0 +1,541 @@
+package formats
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/goccy/go-yaml"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/charset"
+	"github.com/rung-dev/rung/internal/records"
+)
+
+const (
+	maxFolder = 10_000  // files that are read of a folder of data
+	maxPairs  = 1 << 20 // files of a folder of prompts and answers
+	maxHead   = 8 << 20 // bytes of dataset_info.json and the like
+)
+
+// one is a file of a folder.
+type one struct {
+	path  string
+	split rung.Split
+	names map[string][]string
+}
+
+// folder reads a folder: one of Hugging Face in each of its layouts, a dataset of rung, prompts and answers as plain files, or data files.
+func (s *session) folder(path string) error {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(path, name))
+		return err == nil
+	}
+	var files []one
+	var err error
+	switch {
+	case s.o.Format == Folder:
+		return s.pairs(path)
+	case has("dataset_dict.json"):
+		files, err = savedSplits(path)
+	case has("state.json") && has("dataset_info.json"):
+		files, err = saved(path, "")
+	case has("dataset.json"):
+		files, err = ours(path)
+	default:
+		files, err = hub(path)
+	}
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return s.pairs(path)
+	}
+	for _, f := range files {
+		if err := s.file(f.path, f.split, f.names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readJSON reads a small file that describes a folder.
+func readJSON(path string, into any) error {
+	b, err := readHead(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return &rung.Error{Code: rung.CodeInput, Place: path, What: "is not JSON: " + err.Error(), Do: "get the data set again", Err: err}
+	}
+	return nil
+}
+
+func readHead(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, records.Unreadable(path, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxHead+1))
+	if err != nil {
+		return nil, records.Unreadable(path, err)
+	}
+	if len(b) > maxHead {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: path, What: fmt.Sprintf("is larger than %d MiB", maxHead>>20), Do: "get the data set again"}
+	}
+	return b, nil
+}
+
+// inside is a path in a folder by a name that a file gives; one that leads out is refused.
+func inside(folder, name string) (string, error) {
+	if !filepath.IsLocal(name) {
+		return "", &rung.Error{Code: rung.CodeInput, Place: folder, What: fmt.Sprintf("the folder names a file that lies outside of it: %q", name), Do: "get the data set again"}
+	}
+	return filepath.Join(folder, name), nil
+}
+
+// savedSplits is a DatasetDict of save_to_disk: a folder for each split.
+func savedSplits(path string) ([]one, error) {
+	var d struct{ Splits []string }
+	if err := readJSON(filepath.Join(path, "dataset_dict.json"), &d); err != nil {
+		return nil, err
+	}
+	var out []one
+	for _, name := range d.Splits {
+		sub, err := inside(path, name)
+		if err != nil {
+			return nil, err
+		}
+		split, _ := splitOf(name)
+		files, err := saved(sub, split)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, files...)
+	}
+	return out, nil
+}
+
+// saved is a Dataset of save_to_disk: state.json names its Arrow files.
+func saved(path string, split rung.Split) ([]one, error) {
+	var state struct {
+		Files []struct {
+			Filename string `json:"filename"`
+		} `json:"_data_files"`
+		Split string `json:"_split"`
+	}
+	if err := readJSON(filepath.Join(path, "state.json"), &state); err != nil {
+		return nil, err
+	}
+	if split == "" {
+		split, _ = splitOf(state.Split)
+	}
+	info, err := readHead(filepath.Join(path, "dataset_info.json"))
+	if err != nil {
+		return nil, err
+	}
+	names := records.ClassNames(info)
+	var out []one
+	for _, f := range state.Files {
+		p, err := inside(path, f.Filename)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one{p, split, names})
+	}
+	return out, nil
+}
+
+// ours is a dataset that rung built.
+func ours(path string) ([]one, error) {
+	var d rung.Dataset
+	if err := readJSON(filepath.Join(path, "dataset.json"), &d); err != nil {
+		return nil, err
+	}
+	var out []one
+	for _, s := range d.Splits {
+		p, err := inside(path, s.File)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one{p, s.Split, nil})
+	}
+	return out, nil
+}
+
+var endings = []string{".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".gz", ".zst", ".bz2", ".zip"}
+
+// hub is a folder as the Hugging Face hub has them: README.md says under configs which files are which split, or their names do.
+func hub(path string) ([]one, error) {
+	names, err := dataFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	head, err := readme(path)
+	if err != nil {
+		return nil, err
+	}
+	classes := head.classes()
+	var out []one
+	if c := head.config(); c != nil {
+		for _, d := range c.dataFiles() {
+			split, _ := splitOf(d.split)
+			for _, name := range names {
+				rel, err := filepath.Rel(path, name)
+				if err == nil && doublestar.MatchUnvalidated(strings.TrimPrefix(d.pattern, "./"), filepath.ToSlash(rel)) {
+					out = append(out, one{name, split, classes})
+				}
+			}
+		}
+		if len(out) == 0 {
+			return nil, &rung.Error{Code: rung.CodeInput, Place: filepath.Join(path, "README.md"), What: "its configs name no file that is there", Do: "correct data_files, or name the data files themselves"}
+		}
+		return out, nil
+	}
+	for _, name := range names {
+		rel, err := filepath.Rel(path, name)
+		if err != nil {
+			return nil, records.Unreadable(name, err)
+		}
+		out = append(out, one{name, splitOfName(rel), classes})
+	}
+	return out, nil
+}
+
+// dataFiles lists the files of data in a folder, sorted. Links to files are followed, as the hub's cache has them, links to folders are not.
+func dataFiles(path string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return records.Unreadable(p, err)
+		}
+		hidden := strings.HasPrefix(e.Name(), ".") && p != path
+		switch {
+		case e.IsDir() && hidden:
+			return filepath.SkipDir
+		case e.IsDir() || hidden, !slices.Contains(endings, strings.ToLower(filepath.Ext(p))), slices.Contains([]string{"dataset_info.json", "dataset_infos.json", "state.json", "package.json"}, e.Name()):
+			return nil
+		}
+		info, err := os.Stat(p) // a cycle of links ends here
+		if err != nil {
+			return records.Unreadable(p, err)
+		}
+		if info.IsDir() {
+			return nil
+		}
+		if out = append(out, p); len(out) > maxFolder {
+			return &rung.Error{Code: rung.CodeInput, Place: path, What: fmt.Sprintf("the folder holds more than %d files", maxFolder), Do: "name a folder of data"}
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return out, err
+}
+
+// splitOfName finds the split in the name of a file or of the folder it lies in: train-00000-of-00002.parquet, test/0.jsonl.
+func splitOfName(name string) rung.Split {
+	parts := strings.Split(filepath.ToSlash(name), "/")
+	for _, part := range []string{parts[len(parts)-1], parts[max(0, len(parts)-2)]} {
+		for _, word := range strings.FieldsFunc(part, func(c rune) bool { return strings.ContainsRune("-_. ", c) }) {
+			if split, ok := splitOf(word); ok {
+				return split
+			}
+		}
+	}
+	return ""
+}
+
+// card is what the head of a README.md says.
+type card struct {
+	Configs []config `yaml:"configs"`
+	Info    any      `yaml:"dataset_info"`
+}
+
+type config struct {
+	Name    string `yaml:"config_name"`
+	Default bool   `yaml:"default"`
+	Data    any    `yaml:"data_files"`
+}
+
+func readme(path string) (*card, error) {
+	name := filepath.Join(path, "README.md")
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return &card{}, nil
+	}
+	b, err := readHead(name)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.ReplaceAll(strings.TrimPrefix(string(b), "\ufeff"), "\r\n", "\n")
+	head, ok := strings.CutPrefix(text, "---\n")
+	if !ok {
+		return &card{}, nil
+	}
+	head, _, _ = strings.Cut(head, "\n---")
+	c := &card{}
+	if strings.Contains(head, "*") && strings.Contains(head, "&") || len(head) > 1<<20 {
+		return c, nil // anchors: a head that needs them is not one of the hub's
+	}
+	if err := yaml.Unmarshal([]byte(head), c); err != nil {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: name, What: "its head is not the YAML of a dataset card: " + yaml.FormatError(err, false, false), Do: "correct it, or name the data files themselves", Err: err}
+	}
+	return c, nil
+}
+
+// config is the default one, or the first.
+func (c *card) config() *config {
+	for i := range c.Configs {
+		if c.Configs[i].Default || c.Configs[i].Name == "default" {
+			return &c.Configs[i]
+		}
+	}
+	if len(c.Configs) > 0 && c.Configs[0].Data != nil {
+		return &c.Configs[0]
+	}
+	return nil
+}
+
+type dataFile struct{ split, pattern string }
+
+func (c *config) dataFiles() []dataFile {
+	var out []dataFile
+	add := func(split string, v any) {
+		switch v := v.(type) {
+		case string:
+			out = append(out, dataFile{split, v})
+		case []any:
+			for _, p := range v {
+				if text, ok := p.(string); ok {
+					out = append(out, dataFile{split, text})
+				}
+			}
+		}
+	}
+	list, ok := c.Data.([]any)
+	if !ok {
+		add("train", c.Data)
+		return out
+	}
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			add(fmt.Sprint(m["split"]), m["path"])
+		} else {
+			add("train", item)
+		}
+	}
+	return out
+}
+
+// classes are the names of classes that dataset_info gives for columns.
+func (c *card) classes() map[string][]string {
+	info := c.Info
+	if list, ok := info.([]any); ok && len(list) > 0 {
+		info = list[0]
+	}
+	m, _ := info.(map[string]any)
+	features, _ := m["features"].([]any)
+	out := map[string][]string{}
+	for _, f := range features {
+		feature, _ := f.(map[string]any)
+		dtype, _ := feature["dtype"].(map[string]any)
+		label, _ := dtype["class_label"].(map[string]any)
+		names, _ := label["names"].(map[string]any)
+		if len(names) == 0 || len(names) > 1<<16 {
+			continue
+		}
+		list := make([]string, len(names))
+		for k, v := range names {
+			var i int
+			if _, err := fmt.Sscan(k, &i); err == nil && i >= 0 && i < len(list) {
+				list[i] = fmt.Sprint(v)
+			}
+		}
+		out[fmt.Sprint(feature["name"])] = list
+	}
+	return out
+}
+
+// pairs reads prompts and answers as plain files: NAME.prompt.EXT beside NAME.answer.EXT, or files of one name in the folders prompts and
+// answers. One line end at the end of a file is no part of the text. A prompt without an answer is a row that has no output yet.
+func (s *session) pairs(path string) error {
+	prompts, answers, err := pairFiles(path)
+	if err != nil {
+		return err
+	}
+	if len(prompts) == 0 {
+		return &rung.Error{Code: rung.CodeInput, Place: path, What: "the folder holds no data: no file that ends in " + strings.Join(endings[:6], ", ") + ", and no prompts and answers (NAME.prompt.txt and NAME.answer.txt, or files of one name in prompts/ and answers/)", Do: "name the data files themselves"}
+	}
+	keys := make([]string, 0, len(prompts))
+	for k := range prompts {
+		keys = append(keys, k)
+	}
+	for k := range answers {
+		if prompts[k] == "" {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	r := s.reading(&records.File{Name: path, Container: "folder", Encoding: charset.UTF8}, "")
+	r.out.Format, r.out.Chosen, r.shape = Folder, []string{"input: text (the prompt)", "output: the answer"}, textShape{}
+	var all strings.Builder
+	for _, k := range keys {
+		if err := s.pair(r, k, prompts[k], answers[k], &all); err != nil {
+			return err
+		}
+	}
+	r.f.Digest = rung.DigestBytes([]byte(all.String()))
+	return r.finish()
+}
+
+func (s *session) pair(r *reading, key, prompt, answer string, all *strings.Builder) error {
+	if s.ctx.Err() != nil {
+		return s.ctx.Err()
+	}
+	if prompt == "" {
+		return r.remove("unreadable", "an answer without a prompt: "+answer, []byte(key), 1)
+	}
+	var d draft
+	var raw []byte
+	for _, path := range []string{prompt, answer} {
+		if path == "" {
+			continue
+		}
+		text, bytes, repairs, err := readText(path, s.o.Encoding)
+		if err != nil {
+			return err
+		}
+		r.repaired(repairs, 1)
+		for _, p := range repairs {
+			d.changes = append(d.changes, string(p.Kind))
+		}
+		r.f.Bytes += int64(len(bytes))
+		raw = append(raw, bytes...)
+		fmt.Fprintf(all, "%s %s\n", path[len(r.f.Name):], rung.DigestBytes(bytes))
+		if fixed, is := charset.Mend(text); is == charset.Mangled {
+			p := charset.Differing(charset.Mojibake, text, fixed)
+			r.repaired([]charset.Repair{p}, 1)
+			d.changes, text = append(d.changes, string(p.Kind)), fixed
+		}
+		if path == prompt {
+			d.row.Input = object("text", quote(text))
+		} else {
+			d.row.Output = quote(text)
+		}
+	}
+	d.row.ID = key
+	file := r.f.Name
+	r.f.Name = prompt
+	err := r.give(&d, raw, 1, nil)
+	r.f.Name = file
+	return err
+}
+
+// readText reads a file of one text.
+func readText(path, encoding string) (text string, raw []byte, repairs []charset.Repair, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", nil, nil, records.Unreadable(path, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > records.MaxRow {
+		return "", nil, nil, &rung.Error{Code: rung.CodeInput, Place: path, What: fmt.Sprintf("is no plain file of at most %d MiB", records.MaxRow>>20), Do: "take it out of the folder"}
+	}
+	if raw, err = os.ReadFile(path); err != nil {
+		return "", nil, nil, records.Unreadable(path, err)
+	}
+	name := ""
+	if encoding != "" {
+		if name, err = charset.Canonical(encoding); err != nil {
+			return "", nil, nil, &rung.Error{Code: rung.CodeUsage, What: err.Error(), Do: "write a name of the WHATWG Encoding Standard"}
+		}
+	}
+	lines, err := charset.NewLines(strings.NewReader(string(raw)), name, records.MaxRow)
+	if err != nil {
+		return "", nil, nil, &rung.Error{Code: rung.CodeInput, Place: path, What: err.Error(), Do: "name it with --encoding", Err: err}
+	}
+	var b strings.Builder
+	returns := 0
+	for {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", nil, nil, records.Unreadable(path, err)
+		}
+		if line.Number > 1 {
+			b.WriteByte('\n')
+		}
+		t := strings.TrimSuffix(string(line.Text), "\r")
+		returns += len(line.Text) - len(t)
+		b.WriteString(t)
+		if len(repairs) < 16 {
+			repairs = append(repairs, line.Repairs...)
+		}
+	}
+	if returns > 1 {
+		repairs = append(repairs, charset.Repair{Kind: charset.LineEnds, Before: `\x0d\x0a`, After: `\x0a`})
+	}
+	return b.String(), raw, repairs, nil
+}
+
+var promptWords = []string{"prompt", "input", "question", "prompts", "inputs", "questions"}
+var answerWords = []string{"answer", "output", "response", "completion", "answers", "outputs", "responses", "completions"}
+
+// pairFiles finds prompts and answers by the name that they share.
+func pairFiles(path string) (prompts, answers map[string]string, err error) {
+	prompts, answers = map[string]string{}, map[string]string{}
+	n := 0
+	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return records.Unreadable(p, err)
+		}
+		if e.IsDir() {
+			if strings.HasPrefix(e.Name(), ".") && p != path {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if n++; n > maxPairs {
+			return &rung.Error{Code: rung.CodeInput, Place: path, What: fmt.Sprintf("the folder holds more than %d files", maxPairs), Do: "name a folder of data"}
+		}
+		rel, err := filepath.Rel(path, p)
+		if err != nil {
+			return records.Unreadable(p, err)
+		}
+		key, word := pairKey(filepath.ToSlash(rel))
+		into := prompts
+		if slices.Contains(answerWords, word) {
+			into = answers
+		} else if !slices.Contains(promptWords, word) {
+			return nil
+		}
+		if other := into[key]; other != "" {
+			return &rung.Error{Code: rung.CodeInput, Place: p, What: "is a second file for " + key + " beside " + other, Do: "keep one of them"}
+		}
+		into[key] = p
+		return nil
+	})
+	return prompts, answers, err
+}
+
+// pairKey is what a prompt and its answer share: the path without the ending and without the word that tells them apart.
+func pairKey(rel string) (key, word string) {
+	key = strings.TrimSuffix(rel, filepath.Ext(rel))
+	if w := strings.TrimPrefix(filepath.Ext(key), "."); slices.Contains(promptWords, w) || slices.Contains(answerWords, w) {
+		return strings.TrimSuffix(key, "."+w), w
+	}
+	first, rest, ok := strings.Cut(key, "/")
+	if !ok {
+		return key, ""
+	}
+	return cmp.Or(rest, key), first
+}
