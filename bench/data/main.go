@@ -25,6 +25,7 @@ type options struct {
 	reading int
 	build   int
 	quality bool
+	meaning bool
 	shared  string
 	rung    string
 	python  string
@@ -40,6 +41,7 @@ func main() {
 	flag.IntVar(&o.reading, "reading", 0, "documents of a run of exact duplicates and n-grams beside plain Python sets, such as 100000")
 	flag.IntVar(&o.build, "build", 0, "rows of a run of rung data build, such as 1000000")
 	flag.BoolVar(&o.quality, "quality", false, "print what thresholds find on labelled public data, and nothing else")
+	flag.BoolVar(&o.meaning, "meaning", false, "measure near-equal questions beside MiniLM's cosine, and nothing else")
 	flag.StringVar(&o.shared, "shared", os.Getenv("RUNG_SHARED"), "directory of the shared data")
 	flag.StringVar(&o.rung, "rung", "", "the binary to measure (default: it is built)")
 	flag.StringVar(&o.python, "python", "python3", "the Python that makes the environment of the peers")
@@ -60,6 +62,9 @@ func main() {
 func run(ctx context.Context, o options) error {
 	if o.quality {
 		return quality(ctx, o)
+	}
+	if o.meaning {
+		return meaning(ctx, o)
 	}
 	dir, err := os.MkdirTemp("", "rung-bench-")
 	if err != nil {
@@ -87,11 +92,9 @@ func run(ctx context.Context, o options) error {
 	if o.million > 0 {
 		return large(ctx, o, dir, real)
 	}
-	python := o.env
-	if o.peers != "" && python == "" {
-		if python, err = environment(ctx, o.python); err != nil {
-			return err
-		}
+	python, err := environments(ctx, o)
+	if err != nil {
+		return err
 	}
 	for _, unit := range []string{"words", "chars"} {
 		for _, share := range []float64{.02, .05} {
@@ -116,7 +119,7 @@ type result struct {
 }
 
 // compare runs the tools in turns and prints a line for each.
-func compare(ctx context.Context, o options, python, path, what string) error {
+func compare(ctx context.Context, o options, python map[string]string, path, what string) error {
 	tools := []string{"rung"}
 	if o.peers != "" {
 		tools = append(tools, strings.Split(o.peers, ",")...)
@@ -124,7 +127,7 @@ func compare(ctx context.Context, o options, python, path, what string) error {
 	runs := map[string][]result{}
 	for range o.rounds {
 		for _, tool := range tools {
-			r, err := measure(ctx, o, tool, python, path)
+			r, err := measure(ctx, o, tool, python[tool], path)
 			if err != nil {
 				fmt.Printf("%-11s %v\n", tool, err)
 				continue
@@ -247,34 +250,4 @@ func large(ctx context.Context, o options, dir string, real []string) error {
 	fmt.Printf("%d documents (%d MiB), 5 %% of words edited: %.0f documents/s (%.0f s, %.0f s of processor time), recall %.4f, precision %.4f, at most %.0f MiB resident\n",
 		o.million, info.Size()>>20, float64(o.million)/r.Seconds, r.Seconds, r.CPU, float64(found)/float64(o.million/5), float64(right)/float64(max(1, len(r.Removed))), r.RSS)
 	return nil
-}
-
-// pinned are the peers' versions that the ratios are about, and what they import.
-var pinned = []string{"rensa==0.5.0", "datatrove==0.10.1", "orjson", "regex", "spacy", "tokenizers", "datasets==5.2.0", "click-option-group", "fire", "ftfy",
-	"scipy", "xxhash<4", "bitarray", "psutil", "pybloom-live"}
-
-// alone is installed without what it asks for: pip does not come to an end over that.
-const alone = "text-dedup==0.4.0"
-
-// environment makes a venv with the peers in the user's cache, once.
-func environment(ctx context.Context, python string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "rung", "bench-data-1")
-	bin := filepath.Join(dir, "bin", "python")
-	done := filepath.Join(dir, "installed")
-	if _, err := os.Stat(done); err == nil {
-		return bin, nil
-	}
-	for _, args := range [][]string{{python, "-m", "venv", dir}, append([]string{bin, "-m", "pip", "install", "--quiet"}, pinned...),
-		{bin, "-m", "pip", "install", "--quiet", "--no-deps", alone}} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Stderr = os.Stderr
-		if err := cmd.Run(); err != nil {
-			return "", fmt.Errorf("%s: %w", strings.Join(args, " "), err)
-		}
-	}
-	return bin, os.WriteFile(done, nil, 0o600)
 }
