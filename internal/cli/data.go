@@ -24,9 +24,11 @@ and what goes are written to files of their own, and each removed row says why i
 gives the same output, to the byte; its digest is in the report.`,
 	}
 	c.AddCommand(newDataInitCommand(s), newDataBuildCommand(s), newDataShowCommand(s), newDataWhyCommand(s))
+	c.AddCommand(newDataConvertCommand(s))
 	c.AddCommand(newDataDedupeCommand(s), newDataDecontaminateCommand(s), newDataPIICommand(s), newDataWorkerCommand(s))
 	c.AddCommand(newDataGenerateCommand(s), newDataReviewCommand(s))
-	c.AddCommand(newDataCheckCommand(s))
+	c.AddCommand(newDataCheckCommand(s), newDataSplitCommand(s), newDataCurveCommand(s))
+	c.AddCommand(newDataForgetCommand(s))
 	return c
 }
 
