@@ -37,6 +37,8 @@ type generateOptions struct {
 	copies      float64
 	seed        int
 	cost        float64
+	prices      string
+	fresh       bool
 }
 
 func newDataGenerateCommand(s *settings) *cobra.Command {
@@ -76,6 +78,8 @@ Nothing is trained on until a person has reviewed the batch: rung data review.`,
 	f.Float64Var(&o.copies, "copy", generate.DefaultCopy, "likeness (Jaccard, character 5-grams) from which on a row copies another")
 	f.IntVar(&o.seed, "seed", 1, "seed of requests and slots; another one makes other rows")
 	f.Float64Var(&o.cost, "cost", -1, "spend at most this many USD, instead of the task's budget")
+	f.StringVar(&o.prices, "prices", "", "price file that overrides the built-in table")
+	f.BoolVar(&o.fresh, "fresh", false, "pay for every call again, once")
 	f.StringVar(&o.out, "out", "", "write the rows to this file, as JSON lines; removed rows and a report stand beside it")
 	return c
 }
@@ -100,7 +104,9 @@ func runDataGenerate(ctx context.Context, s *settings, o *generateOptions) (err 
 	if err := o.check(); err != nil {
 		return err
 	}
-	opt := app.Options{File: o.task, Store: s.store, Observe: quiet{}}
+	status := report.NewStatus(s.Err, isTerminal(s.Err))
+	defer status.Done()
+	opt := app.Options{File: o.task, Store: s.store, Prices: o.prices, Fresh: o.fresh, Observe: status}
 	if o.cost >= 0 {
 		opt.Cost = &o.cost
 	}
@@ -111,15 +117,20 @@ func runDataGenerate(ctx context.Context, s *settings, o *generateOptions) (err 
 	defer func() { err = errors.Join(err, p.Close()) }()
 	train := rowsOfExamples(p.Data.Building.Train)
 	g := &generation{settings: s, o: o, p: p, train: train}
+	g.progress = func(done, total int) { status.Progress(done, total, p.Door.Counts().SpentUSD) }
+	status.Phase("", "rows are made")
 	drafts, err := g.drafts(ctx)
 	if err != nil {
 		return err
 	}
 	filter := &generate.Filter{Real: slices.Concat(train, rowsOfExamples(p.Data.Building.Dev)), Heldout: p.Data.Heldout.Examples(), Copy: o.copies, Least: (float64(o.least) - 1) / 4}
+	filter.Progress = g.progress
 	if filter.Judge, filter.Workers, err = g.judge(ctx); err != nil {
 		return err
 	}
+	status.Phase("", "rows are judged")
 	batch, err := filter.Run(ctx, drafts)
+	status.Done()
 	if err != nil {
 		return err
 	}
@@ -134,17 +145,19 @@ func runDataGenerate(ctx context.Context, s *settings, o *generateOptions) (err 
 	if s.json {
 		return s.printJSON(r)
 	}
-	_, err = fmt.Fprint(s.Out, generatedText(r, o.task))
+	width, _ := report.Look(s.Out)
+	_, err = fmt.Fprint(s.Out, generatedText(r, o.task, width))
 	return err
 }
 
 // generation is one while it is made.
 type generation struct {
 	*settings
-	o     *generateOptions
-	p     *app.Project
-	train []rung.DatasetRow
-	notes []string
+	o        *generateOptions
+	p        *app.Project
+	train    []rung.DatasetRow
+	notes    []string
+	progress func(done, total int)
 }
 
 func (g *generation) drafts(ctx context.Context) ([]generate.Draft, error) {
@@ -169,7 +182,7 @@ func (g *generation) drafts(ctx context.Context) ([]generate.Draft, error) {
 		return nil, err
 	}
 	w := &generate.Writer{Door: g.p.Door, Model: asked.Model, Weights: asked.Weights, Can: asked.Can, Instructions: t.Instructions, Fields: t.Input, Output: t.Output, Form: g.p.Form,
-		PerCall: o.perCall, Temperature: o.temperature, MaxTokens: cmp.Or(o.maxTokens, 400*o.perCall)}
+		PerCall: o.perCall, Progress: g.progress, Temperature: o.temperature, MaxTokens: cmp.Or(o.maxTokens, 400*o.perCall)}
 	return w.Write(ctx, seeds, o.n, o.seed)
 }
 
@@ -305,9 +318,10 @@ func writeLines(path string, content []byte) error {
 	return f.Finish()
 }
 
-func generatedText(r *generate.Report, task string) string {
+func generatedText(r *generate.Report, task string, width int) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "%s by %s: %d made of %d asked for, %d kept. None of them may be trained on before a person has reviewed the batch.\n", many(r.Kept, "row"), r.By, r.Made, r.Asked, r.Kept)
+	paragraph := func(text string) { t.WriteString(strings.Join(report.Paragraph(text, width), "\n") + "\n") }
+	paragraph(fmt.Sprintf("%s by %s: %d made of %d asked for, %d kept. None of them may be trained on before a person has reviewed the batch.", many(r.Kept, "row"), r.By, r.Made, r.Asked, r.Kept))
 	if len(r.Reasons) > 0 {
 		rows := [][]string{{"removed because", "rows"}}
 		for _, x := range r.Reasons {
@@ -323,12 +337,18 @@ func generatedText(r *generate.Report, task string) string {
 		t.WriteString("\n" + strings.Join(report.Columns(rows), "\n") + "\n")
 	}
 	if d := r.Diversity; d != nil {
-		t.WriteString("\n" + diversityText(d))
+		t.WriteString("\n" + diversityText(d, width))
 	}
 	for _, n := range r.Notes {
-		t.WriteString("\nNote: " + n + "\n")
+		t.WriteString("\n")
+		paragraph("Note: " + n)
 	}
-	fmt.Fprintf(&t, "\n%s: %d calls made, %d from the store, %d failed; %.4f USD.\nRemoved rows with their reasons: %s\nNext: rung data review %s --task %s\n", r.File, r.Calls.Made, r.Calls.Cached, r.Calls.Failed, r.CostUSD, r.Removed, r.File, task)
+	fmt.Fprintf(&t, "\n%s: %d calls made, %d from the store, %d failed; %.4f USD.\nRemoved rows with their reasons: %s\n", r.File, r.Calls.Made, r.Calls.Cached, r.Calls.Failed, r.CostUSD, r.Removed)
+	if r.Kept == 0 {
+		paragraph("Nothing is left to review: read what was removed, and name a stronger model, other templates or a lower --judge-least.")
+	} else {
+		fmt.Fprintf(&t, "Next: rung data review %s --task %s\n", r.File, task)
+	}
 	return t.String()
 }
 
@@ -337,7 +357,7 @@ var reasonWords = map[string]string{
 	generate.Heldout: "it holds a held-out item", generate.CopiesSelf: "it repeats an earlier generated row", generate.Judged: "the judge's score is too low", generate.Unjudged: "the judge gave no verdict",
 }
 
-func diversityText(d *generate.Diversity) string {
+func diversityText(d *generate.Diversity, width int) string {
 	rows := [][]string{{"diversity of inputs", fmt.Sprintf("generated, n = %d", d.N), fmt.Sprintf("real, n = %d", d.RealN)}}
 	for n, v := range d.Distinct {
 		beside := "–"
@@ -356,7 +376,7 @@ func diversityText(d *generate.Diversity) string {
 	rows = append(rows, []string{"likeness to the nearest real row", figure(d.NearestReal), ""})
 	text := strings.Join(report.Columns(rows), "\n") + "\n"
 	if d.Nearest != nil {
-		text += fmt.Sprintf("Likeness: Jaccard of character 5-grams; means with 95 %% intervals (%s). Fewer distinct n-grams and more likeness than real rows\nhave mean rows that say the same again.\n", d.Nearest.Method)
+		text += strings.Join(report.Paragraph(fmt.Sprintf("Likeness: Jaccard of character 5-grams; means with 95 %% intervals (%s). Fewer distinct n-grams and more likeness than real rows have mean rows that say the same again.", d.Nearest.Method), width), "\n") + "\n"
 	}
 	return text
 }

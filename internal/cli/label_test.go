@@ -246,3 +246,76 @@ func TestSIGKILLLosesNoLabel(t *testing.T) {
 		p.kill()
 	}
 }
+
+// TestLabelByStoredAnswers: where the store has answers of subjects to rows of the pool, rows with differing answers to one input and rows
+// on which subjects differ are chosen.
+func TestLabelByStoredAnswers(t *testing.T) {
+	dir := labelProject(t, labelTask)
+	ctx := context.Background()
+	st, err := sqlite.Open(ctx, filepath.Join(dir, storeName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var examples []rung.Example
+	for i := range 60 {
+		examples = append(examples, rung.Example{ID: fmt.Sprint("s", i), Input: json.RawMessage(fmt.Sprintf(`{"text":"message %d about %s & so on"}`, i*104729, []string{"the bus tonight", "cheap loans now"}[i%2])), Output: json.RawMessage(`"ham"`)})
+	}
+	set := rung.DigestOf("pool set")
+	if err := report.KeepExamples(ctx, st, rung.Freeze(examples, set)); err != nil {
+		t.Fatal(err)
+	}
+	// The first subject wavers on rows 0 to 4; the second differs from it on rows 10 to 14.
+	for s, name := range []string{"first", "second"} {
+		scores := rung.DigestOf(name)
+		for sample := range 2 {
+			var list []rung.Score
+			for i := range examples {
+				answer := `"ham"`
+				if s == 0 && sample == 1 && i < 5 || s == 1 && i >= 10 && i < 15 {
+					answer = `"spam"`
+				}
+				list = append(list, rung.Score{Example: examples[i].ID, Answer: rung.Answer{Value: json.RawMessage(answer)}})
+			}
+			under := scores
+			if sample == 1 {
+				under = rung.DigestOf([]any{"sample", scores, sample})
+			}
+			if err := st.PutScores(ctx, store.Card{Candidate: rung.DigestOf(name + "'s"), Set: under}, list); err != nil {
+				t.Fatal(err)
+			}
+		}
+		doc := rung.Evaluation{ID: "eval-" + name, Task: "sms", Subject: rung.SubjectInfo{Name: name, Digest: rung.DigestOf(name + "'s")}, Scores: scores, Suite: rung.SuiteInfo{Name: "inbox", N: 60, Digest: set}, Answers: 2}
+		if err := st.PutEvaluation(ctx, store.Evaluation{ID: doc.ID, Task: "sms", Document: mustJSON(t, doc)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for choose, want := range map[string][2]int{"uncertainty": {0, 5}, "disagreement": {10, 15}} {
+		out := mustRun(t, "label", "make", "by-"+choose, "task.yaml", "--rows", "pool.jsonl", "--choose", choose, "--items", "7", "--again", "--checks", "0")
+		if !strings.Contains(out, "answers of ") || !strings.Contains(out, "first on inbox") {
+			t.Errorf("%s", out)
+		}
+		q, err := st.RatingQueue(ctx, "by-"+choose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		among, chosen := 0, 0
+		for i := range q.Items {
+			var n int
+			if _, err := fmt.Sscanf(q.Items[i].Example, "p%d", &n); err != nil {
+				t.Fatal(err)
+			}
+			if q.Items[i].Chosen == choose {
+				chosen++
+				if n >= want[0] && n < want[1] {
+					among++
+				}
+			}
+		}
+		if chosen < 4 || among != chosen {
+			t.Errorf("%s: %d of %d chosen rows are those that differ", choose, among, chosen)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -23,6 +23,8 @@ type Filter struct {
 	Judge   *judge.Judge
 	Least   float64 // lowest score of any criterion, between 0 and 1
 	Workers int     // verdicts asked at once
+	// Progress is told how many verdicts there are.
+	Progress func(done, total int)
 }
 
 // DefaultCopy is the likeness from which on two inputs are copies.
@@ -33,6 +35,7 @@ type Batch struct {
 	Rows    []rung.DatasetRow
 	Removed []rung.RemovedRow
 	Report  Report
+	number  []int // of the request that a row came from
 }
 
 // Report says what came of a generation.
@@ -141,7 +144,7 @@ func (b *Batch) take(d *Draft, f *Filter, real, own *likes, held *contam.Checker
 		return
 	}
 	own.add(g)
-	b.Rows = append(b.Rows, d.Row)
+	b.Rows, b.number = append(b.Rows, d.Row), append(b.number, d.Number)
 }
 
 func (b *Batch) remove(d *Draft, reason, detail, of string, score float64) {
@@ -160,6 +163,8 @@ func (f *Filter) judge(ctx context.Context, b *Batch) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
 	next := make(chan int)
 	for range max(1, min(f.Workers, len(b.Rows))) {
 		wg.Go(func() {
@@ -171,6 +176,11 @@ func (f *Filter) judge(ctx context.Context, b *Batch) error {
 					v.Failed = err.Error()
 				}
 				values[i] = v
+				mu.Lock()
+				if done++; f.Progress != nil {
+					f.Progress(done, len(b.Rows))
+				}
+				mu.Unlock()
 			}
 		})
 	}
@@ -185,10 +195,10 @@ func (f *Filter) judge(ctx context.Context, b *Batch) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	rows := b.Rows
-	b.Rows = nil
+	rows, number := b.Rows, b.number
+	b.Rows, b.number = nil, nil
 	for i := range rows {
-		d := Draft{Row: rows[i]}
+		d := Draft{Row: rows[i], Number: number[i]}
 		least := 1.0
 		for _, v := range values[i].Parts {
 			least = min(least, v)
@@ -199,7 +209,7 @@ func (f *Filter) judge(ctx context.Context, b *Batch) error {
 		case least < f.Least:
 			b.remove(&d, Judged, clip(values[i].Note, 600), "", least)
 		default:
-			b.Rows = append(b.Rows, rows[i])
+			b.Rows, b.number = append(b.Rows, rows[i]), append(b.number, number[i])
 		}
 	}
 	return nil

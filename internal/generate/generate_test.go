@@ -214,6 +214,9 @@ func TestFilter(t *testing.T) {
 		{Fault: "no label", Row: rung.DatasetRow{Input: json.RawMessage(`{"text":"x"}`)}},
 		made("Cheap loans for everybody, answer YES within the hour", "spam"),
 	}
+	for i := range drafts {
+		drafts[i].Number = i + 1
+	}
 	b, err := f.Run(context.Background(), drafts)
 	if err != nil {
 		t.Fatal(err)
@@ -221,6 +224,9 @@ func TestFilter(t *testing.T) {
 	var got []string
 	for _, r := range b.Removed {
 		got = append(got, r.Reason+" "+r.Of)
+		if r.Reason == generate.Judged && r.Line != 5 {
+			t.Errorf("the request of a judged row is %d", r.Line)
+		}
 		if r.Step != "generated" || len(r.Row) == 0 || !json.Valid(r.Row) {
 			t.Errorf("%+v", r)
 		}
@@ -260,4 +266,13 @@ func TestDiversityTells(t *testing.T) {
 	if s, o := of(same), of(other); s.Nearest.Low <= o.Nearest.High || s.Distinct[1] >= o.Distinct[1] {
 		t.Errorf("rows that say the same: %+v %+v; others: %+v %+v", s, s.Nearest, o, o.Nearest)
 	}
+}
+
+func formOfF(f *testing.F) *form.Form {
+	f.Helper()
+	out, err := form.New(labels)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return out
 }

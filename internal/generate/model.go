@@ -108,10 +108,13 @@ func (w *Writer) one(ctx context.Context, s *Seed, n, seed int) ([]Draft, error)
 	return drafts, nil
 }
 
+// mostTries is how many beginnings of a row in an answer are looked at: a broken one may be all braces.
+const mostTries = 1000
+
 // read takes the rows out of an answer: {"rows": […]}, a list, objects on lines or anywhere in the text. A label or text may stand bare.
 func (w *Writer) read(text string, most int) []Draft {
 	var out []Draft
-	for at := 0; at < len(text) && len(out) < most; {
+	for at, tries := 0, 0; at < len(text) && len(out) < most && tries < mostTries; tries++ {
 		start := strings.IndexByte(text[at:], '{')
 		if start < 0 {
 			break

@@ -157,6 +157,7 @@ func TestClassifierKnowsWhatItDoesNotKnow(t *testing.T) {
 func TestRowsOf(t *testing.T) {
 	pool := poolOf(6)
 	for i := range pool {
+		pool[i].Split = rung.Dev
 		pool[i].Answer = &rung.RatingOption{Candidate: "c", Text: "b"}
 		pool[i].Input = json.RawMessage(fmt.Sprintf(`{"text":"a < b & c %d"}`, i))
 	}
@@ -185,7 +186,7 @@ func TestRowsOf(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	first := got.Rows[0]
-	if first.ID != "counter-"+q.Items[0].Example || first.Counter != q.Items[0].Example || string(first.Output) != `"a"` || !slices.Equal(first.Modes, []string{"wrong_fact"}) {
+	if first.ID != "counter-"+q.Items[0].Example || first.Split != "" || first.Counter != q.Items[0].Example || string(first.Output) != `"a"` || !slices.Equal(first.Modes, []string{"wrong_fact"}) {
 		t.Errorf("%+v", first)
 	}
 	if lines, err := label.Lines(got.Rows); err != nil || strings.Count(string(lines), "\n") != 3 || !strings.Contains(string(lines), "a < b & c") {

@@ -78,7 +78,8 @@ func rowOf(q *rung.RatingQueue, j *rating.Judged, label json.RawMessage) *rung.D
 		return nil
 	}
 	// The example may be in the data with its own output: the counter-example is a row beside it.
-	row.Counter, row.ID = row.ID, "counter-"+row.ID
+	// It is marked for no split: a mark of one row for dev would keep all unmarked rows out of it, and rows of one input lie together.
+	row.Counter, row.ID, row.Split = row.ID, "counter-"+row.ID, ""
 	row.Modes = slices.Compact(slices.Sorted(slices.Values(slices.Concat(row.Modes, j.FailureModes()))))
 	return &row
 }

@@ -66,7 +66,8 @@ func withCounters(o option, shown []rung.CounterExample, what string) option {
 	return with
 }
 
-// emphasised are the train examples, those with a confirmed mistake once more at the end, and how many these are.
+// emphasised are the train examples, those with a confirmed mistake and those that correct one once more at the end, and how many these
+// are.
 func (k *Kit) emphasised() ([]rung.Example, int) {
 	wrong := map[string]bool{}
 	for i := range k.Counters {
@@ -75,7 +76,7 @@ func (k *Kit) emphasised() ([]rung.Example, int) {
 	train := k.Building.Train
 	out := train[:len(train):len(train)]
 	for i := range train {
-		if wrong[train[i].ID] {
+		if wrong[train[i].ID] || train[i].Counter != "" {
 			out = append(out, train[i])
 		}
 	}
