@@ -13,7 +13,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
@@ -47,9 +46,9 @@ func SpansAsked() bool {
 
 // NewSpans starts the export. log hears of failures, once a minute at most. The caller closes it.
 func NewSpans(ctx context.Context, version string, log *slog.Logger) (*Spans, error) {
-	exporter, err := otlptracehttp.New(ctx)
+	exporter, err := newOTLP(version)
 	if err != nil {
-		return nil, &rung.Error{Code: rung.CodeInput, Place: "OTEL_EXPORTER_OTLP_ENDPOINT", What: "the OpenTelemetry export cannot start: " + err.Error(), Do: "correct the OTEL_ variables, or unset them", Err: err}
+		return nil, err
 	}
 	// What the user's variables say about the resource comes last and wins.
 	about, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName("rung"), semconv.ServiceVersion(version)), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv())
@@ -172,16 +171,25 @@ func (c *counting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	if err == nil {
 		return nil
 	}
-	for _, s := range spans {
-		if s.SpanKind() == trace.SpanKindServer {
-			c.spans.unsent.Add(1)
-		}
-	}
+	c.spans.unsent.Add(lost(spans, err))
 	if c.log != nil && time.Since(c.said) > time.Minute {
 		c.said = time.Now()
 		c.log.Warn("spans could not be exported to OpenTelemetry; requests are not affected", "error", err)
 	}
 	return nil // it is reported here, once; the SDK would print it on every batch
+}
+
+// lost is how many requests of a batch were not exported; where the collector refused some of its spans, that many at most.
+func lost(spans []sdktrace.ReadOnlySpan, err error) (n int64) {
+	for _, s := range spans {
+		if s.SpanKind() == trace.SpanKindServer {
+			n++
+		}
+	}
+	if p := (*partialSuccess)(nil); errors.As(err, &p) {
+		return min(n, max(0, p.rejected))
+	}
+	return n
 }
 
 func (c *counting) Shutdown(ctx context.Context) error { return c.exporter.Shutdown(ctx) }
