@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -137,7 +138,7 @@ func (r *reader) splitSpec(s section) (rung.Shares, rung.SplitRules) {
 		return r.split(s), rules
 	}
 	shares := DefaultSplit
-	shared := slices.ContainsFunc(n.pairs, func(p pair) bool { return slices.Contains(keys["split"], p.key) })
+	shared := slices.ContainsFunc(n.pairs, func(p pair) bool { return slices.Contains(shareKeys, p.key) })
 	if shared {
 		shares = r.split(s)
 	}
@@ -224,4 +225,47 @@ func (f *DescriptionFile) UnknownFault(path, word string, known []string) error 
 		do = fmt.Sprintf("did you mean %q?", guess)
 	}
 	return f.Fault(path, fmt.Sprintf("there is no %q here", word), do)
+}
+
+// SplitSizes takes the sizes of train, dev and held-out, 0 where none is said, as shares or, where one is above 1, as counts of rows.
+func SplitSizes(size [3]float64, shares *rung.Shares, rules *rung.SplitRules) error {
+	names := [3]rung.Split{rung.Train, rung.Dev, rung.HeldoutIs}
+	count, share := false, false
+	for _, f := range size {
+		count, share = count || f > 1, share || f > 0 && f < 1
+	}
+	bad := func(what, do string) error { return &rung.Error{Code: rung.CodeUsage, What: what, Do: do} }
+	switch {
+	case count && share:
+		return bad("some sizes of the splits are shares and some are counts", "write all as shares below 1, or all as whole numbers of rows")
+	case slices.ContainsFunc(size[:], func(f float64) bool { return f < 0 || math.IsNaN(f) || count && f != math.Trunc(f) }):
+		return bad("a size of a split is no share and no whole number", "write shares such as 0.35, or counts such as 500")
+	case count:
+		rules.Counts = map[rung.Split]int{}
+		for i, f := range size {
+			if f > 0 {
+				rules.Counts[names[i]] = int(f)
+			}
+		}
+		return nil
+	case !share:
+		return nil
+	}
+	return shareSizes(size, shares)
+}
+
+// shareSizes fills in the shares that are not said: train gets the rest, dev and held-out what they had.
+func shareSizes(size [3]float64, shares *rung.Shares) error {
+	dev, heldout := cmp.Or(size[1], shares.Dev), cmp.Or(size[2], shares.Heldout)
+	train := cmp.Or(size[0], 1-dev-heldout)
+	if size[0] > 0 && size[1] == 0 && size[2] > 0 {
+		dev = 1 - train - heldout
+	} else if size[0] > 0 && size[2] == 0 {
+		heldout = 1 - train - dev
+	}
+	if min(train, dev, heldout) <= 1e-6 || math.Abs(train+dev+heldout-1) > 1e-6 {
+		return &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("the shares of train, dev and held-out are %.4g, %.4g and %.4g", train, dev, heldout), Do: "give shares above 0 that sum to 1"}
+	}
+	*shares = rung.Shares{Train: train, Dev: dev, Heldout: heldout}
+	return nil
 }

@@ -117,6 +117,9 @@ func (r *reader) alphaWeights(s section, rungs []rung.Rung) map[rung.Rung]float6
 	return out
 }
 
+// shareKeys are the keys of split that are shares.
+var shareKeys = []string{"train", "dev", "heldout"}
+
 // split reads the shares. Two of the three are enough.
 func (r *reader) split(s section) rung.Shares {
 	const do = "give shares that sum to 1, such as: split: {train: 0.5, dev: 0.15, heldout: 0.35}"
@@ -131,7 +134,7 @@ func (r *reader) split(s section) rung.Shares {
 	share := bounds{low: 0, high: 1, above: true}
 	shares := map[string]float64{}
 	sum, missing := 0.0, ""
-	for _, key := range keys["split"] {
+	for _, key := range shareKeys {
 		if sec.get(key) == nil {
 			missing = key
 			continue

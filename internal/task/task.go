@@ -143,7 +143,7 @@ func (r *reader) task(root *node) *rung.Task {
 	t.Embedder = r.embedder(s)
 	t.Rungs = r.rungs(s, t.Documents)
 	t.AlphaWeights = r.alphaWeights(s, t.Rungs)
-	t.Split = r.split(s)
+	t.Split, t.SplitRules = r.splitSpec(s)
 	t.Limits = r.limits(s, t.Models)
 	r.resources(s, t)
 	t.Guards = r.guardSpecs(s, t)
