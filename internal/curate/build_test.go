@@ -198,6 +198,20 @@ func TestNoPersonalDataIsLeft(t *testing.T) {
 	}
 }
 
+// TestValuesAreReplacedInAllOfARow: what is known for a name in the question is one in the answer; definitions of tools stay as they are.
+func TestValuesAreReplacedInAllOfARow(t *testing.T) {
+	text := `{"id": "a", "input": {"question": "Please book a table for Hannah Steinberg in Manchester on Friday evening", "tools": [{"name": "book", "description": "books a table, such as one in Manchester for hannah@example.org"}]}, "output": {"name": "Hannah Steinberg", "city": "Manchester"}}
+{"id": "b", "input": {"question": "two", "tools": []}, "output": {"name": "x", "city": "y"}}
+{"id": "c", "input": {"question": "three", "tools": []}, "output": {"name": "z", "city": "y"}}
+`
+	r := mustBuild(t, project(t, map[string]string{"dataset.yaml": "name: tools\nsources: [{name: a, files: a.jsonl}]\npii: redact\n", "a.jsonl": text}))
+	all := contents(t, r.Folder)
+	rows := all["train.jsonl"] + all["dev.jsonl"] + all["heldout.jsonl"]
+	if !strings.Contains(rows, `"output":{"name":"<PERSON>","city":"<LOCATION>"}`) || !strings.Contains(rows, "such as one in Manchester for hannah@example.org") {
+		t.Errorf("rows:\n%s", rows)
+	}
+}
+
 // TestTheReportShowsNoPersonalData, whatever the description says about it: the rows keep it, the report does not.
 func TestTheReportShowsNoPersonalData(t *testing.T) {
 	dir := project(t, map[string]string{"dataset.yaml": strings.Replace(described, "redact", "none", 1), "raw.jsonl": raw, "test.jsonl": items})
@@ -362,7 +376,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 	}
 	write(t, dir, "none.jsonl", "no row\nno row either\n")
 	write(t, dir, "dataset.yaml", "name: tickets\nsources: [{name: desk, files: none.jsonl}]\n")
-	if _, err = build(t, dir, curate.Options{}); rung.CodeOf(err) != rung.CodeInput || !strings.Contains(err.Error(), "no usable row (2 broken ones)") {
+	if _, err = build(t, dir, curate.Options{}); rung.CodeOf(err) != rung.CodeInput || !strings.Contains(err.Error(), "none.jsonl") {
 		t.Errorf("no row: %v", err)
 	}
 }

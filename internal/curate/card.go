@@ -155,6 +155,9 @@ func (w *folder) head(b *strings.Builder) {
 			fmt.Fprintf(b, "  - split: %s\n    path: %s\n", s.Split, s.File)
 		}
 	}
+	if n == 0 { // nothing is labelled yet
+		fmt.Fprintf(b, "  - split: unlabelled\n    path: %s\n", UnlabelledFile)
+	}
 	if at := w.shape.root.mixed(""); at == "" && len(w.shape.root.keys) > 0 {
 		b.WriteString("dataset_info:\n  features:\n")
 		w.shape.root.features(b, "  ")

@@ -30,7 +30,7 @@ func (p *privacy) elsewhere(raw []byte, found []pii.In) ([]byte, int, error) {
 	}
 	slices.SortFunc(order, func(a, b string) int { return len(b) - len(a) })
 	n := 0
-	out, err := mapTexts(raw, p.pointers, func(text string) string {
+	out, err := mapTexts(raw, p.pointers, p.left, func(text string) string {
 		for _, v := range order {
 			if strings.Contains(text, v) {
 				var k int
@@ -68,8 +68,8 @@ func replaceWord(text, v, with string) (string, int) {
 
 func wordly(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// mapTexts changes the texts of a JSON value below some pointers.
-func mapTexts(raw []byte, pointers []string, change func(string) string) ([]byte, error) {
+// mapTexts changes the texts of a JSON value below some pointers, but for those below left.
+func mapTexts(raw []byte, pointers, left []string, change func(string) string) ([]byte, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
 	var b []byte
 	at := 0
@@ -91,7 +91,7 @@ func mapTexts(raw []byte, pointers []string, change func(string) string) ([]byte
 		}
 		end := int(dec.InputOffset())
 		pointer := string(dec.StackPointer())
-		if !slices.ContainsFunc(pointers, func(p string) bool { return pointer == p || strings.HasPrefix(pointer, p+"/") }) {
+		if !below(pointer, pointers) || below(pointer, left) {
 			continue
 		}
 		was, err := jsontext.AppendUnquote(nil, quoted)

@@ -19,6 +19,7 @@ type piiOptions struct {
 	Do       string      `json:"do"`
 	Types    []pii.Type  `json:"types,omitempty"`
 	Fields   []string    `json:"fields,omitempty"` // pointers
+	Left     []string    `json:"left_alone,omitempty"`
 	Sure     float64     `json:"sure,omitempty"`
 	Key      rung.Digest `json:"key,omitempty"`
 	Patterns rung.Digest `json:"patterns,omitempty"`
@@ -56,7 +57,7 @@ func (b *build) piiStep() (stepDef, error) {
 	p := b.privacy
 	o := piiOptions{Do: p.spec.Do}
 	if p.spec.Do != task.PIISkip {
-		o = piiOptions{p.spec.Do, p.types, p.pointers, p.spec.Sure, p.key, p.patterns}
+		o = piiOptions{p.spec.Do, p.types, p.pointers, p.left, p.spec.Sure, p.key, p.patterns}
 	}
 	return stepDef{StepPII, o, func(ctx context.Context, in *table, out *sink) error {
 		s := &piiStep{p: p, b: b, out: out, report: PIIReport{Do: p.spec.Do, Types: []PIICount{}}, types: map[pii.Type]*piiTally{}, names: map[[16]byte]struct{}{}}
@@ -134,7 +135,7 @@ func (s *piiStep) run(ctx context.Context, in *table) error {
 // look finds what a row holds, and changes it. It runs side by side with others.
 func (s *piiStep) look(raw []byte) (seen, error) {
 	one := seen{raw: raw}
-	changed, found, err := s.p.engine.Row(raw, s.p.pointers, s.p.replace)
+	changed, found, err := s.p.row(raw)
 	if err != nil {
 		return one, fmt.Errorf("a working row: %w", err)
 	}

@@ -23,6 +23,7 @@ type privacy struct {
 	reports  *pii.Engine // for what stands in reports: all types that identify, whatever the description asks for
 	types    []pii.Type
 	pointers []string
+	left     []string            // pointers below these that are left alone: definitions of tools, which no person is in
 	replace  func(pii.In) string // nil: rows stay as they are
 	key      rung.Digest         // of the key of stand-ins, salted; "" without one
 	patterns rung.Digest
@@ -34,8 +35,12 @@ func newPrivacy(spec *task.PIISpec, output rung.Output, f *task.DescriptionFile)
 	if output.Kind != rung.Labels {
 		p.pointers = append(p.pointers, "/output", "/alternatives")
 	}
+	p.left = []string{"/input/tools", "/input/functions"}
+	if output.ToolsFrom != "" {
+		p.left = append(p.left, pii.Pointer("input."+output.ToolsFrom))
+	}
 	if len(spec.Fields) > 0 {
-		p.pointers = nil
+		p.pointers, p.left = nil, nil
 		for _, name := range spec.Fields {
 			p.pointers = append(p.pointers, pii.Pointer(name))
 		}
@@ -113,6 +118,26 @@ func (p *privacy) chooseReplacement() error {
 	return nil
 }
 
+// row looks at a row, and changes it where the description says so.
+func (p *privacy) row(raw []byte) ([]byte, []pii.In, error) {
+	replace := p.replace
+	if replace != nil && len(p.left) > 0 {
+		replace = func(f pii.In) string {
+			if below(f.Field, p.left) {
+				return f.Value()
+			}
+			return p.replace(f)
+		}
+	}
+	out, found, err := p.engine.Row(raw, p.pointers, replace)
+	return out, slices.DeleteFunc(found, func(f pii.In) bool { return below(f.Field, p.left) }), err
+}
+
+// below reports whether a pointer is one of others or goes into one.
+func below(pointer string, others []string) bool {
+	return slices.ContainsFunc(others, func(o string) bool { return pointer == o || strings.HasPrefix(pointer, o+"/") })
+}
+
 // blank is JSON with personal data and secrets of all types redacted, whatever the description says: for reports.
 func (p *privacy) blank(raw json.RawMessage) json.RawMessage {
 	if out, _, err := p.reports.Row(raw, nil, pii.Placeholder); err == nil {
@@ -166,11 +191,12 @@ func (p *privacy) covered(r *rung.RemovedRow) error {
 	if len(r.Row) == 0 {
 		return nil
 	}
-	pointers := p.pointers
-	if r.Row[0] == '"' { // it was no JSON
-		pointers = nil
+	out := []byte(r.Row)
+	if out[0] == '"' { // it was no JSON
+		out, _, err = p.engine.Row(out, nil, p.replace)
+	} else {
+		out, _, err = p.row(out)
 	}
-	out, _, err := p.engine.Row(r.Row, pointers, p.replace)
 	if err != nil {
 		return fmt.Errorf("a removed row: %w", err)
 	}
