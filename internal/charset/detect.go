@@ -90,7 +90,7 @@ func Detect(head []byte, whole bool) (Guess, error) {
 		oddLines = append(oddLines, line...)
 	}
 	switch {
-	case hasSequence(oddLines):
+	case mostlyUTF8(oddLines):
 		return Guess{Name: UTF8}, nil
 	case western(oddLines):
 		return Guess{Name: Windows1252}, nil
@@ -159,6 +159,22 @@ func hasSequence(b []byte) bool {
 		b = b[size:]
 	}
 	return false
+}
+
+// mostlyUTF8 reports more valid sequences of several bytes than bytes that are none: other encodings have some by chance.
+func mostlyUTF8(b []byte) bool {
+	good, bad := 0, 0
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			bad++
+		case size > 1:
+			good++
+		}
+		b = b[size:]
+	}
+	return good > bad
 }
 
 // unusual are bytes of 80 to 9F that Windows-1252 does not have, or that hardly any text has.

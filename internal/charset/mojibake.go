@@ -47,7 +47,7 @@ const (
 // Mend repairs a text that was UTF-8, was read as Windows-1252 and was written as UTF-8 again: "cafÃ©". It is certain, and repaired, when
 // every character that is not ASCII belongs to such a sequence and one of the sequences is one that no text has: its second character
 // cannot follow a letter (Ã¼), it begins with â€ or ðŸ, a capital begins it right after a small letter (fÃ©), or an Ã followed by a sign
-// and a small letter, or by a letter that no word has there (Ã©t, Ãœb). Where the sequences could be meant (MANHÃ…) or only a part of the
+// and a small letter, or by a letter that no word has there (Ã©t, Ãœb), or two sequences of three characters follow each other. Where the sequences could be meant (MANHÃ…) or only a part of the
 // text has them, it is doubted and left. It is done up to three times.
 func Mend(s string) (string, Mended) {
 	found := Fine
@@ -123,6 +123,8 @@ func sure(rs []rune) bool {
 		case !letter && !strings.ContainsRune(sentence, second) && !strings.ContainsRune(signs, second):
 			return true
 		case unicode.IsUpper(lead) && i > 0 && unicode.IsLower(rs[i-1]):
+			return true
+		case n >= 3 && i+n < len(rs) && sequence(rs[i+n:]) >= 3:
 			return true
 		case lead == 'Ã' && (letter || after && strings.ContainsRune(signs, second)):
 			return true

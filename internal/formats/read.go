@@ -126,6 +126,8 @@ type reading struct {
 	repairs map[charset.Kind]int // → index into out.Repairs
 	counts  map[string]int       // of what was left out
 	seen    map[string]bool      // input fields
+	// numbered are rows whose id an earlier row has.
+	numbered int
 }
 
 // held is a record that waits.
@@ -182,6 +184,9 @@ func (r *reading) finish() error {
 	}
 	r.out.Encoding, r.out.Bytes, r.out.Digest = r.f.Encoding, r.f.Bytes, r.f.Digest
 	r.out.Notes = append(r.out.Notes, r.f.Notes...)
+	if r.numbered > 0 {
+		r.out.Notes = append(r.out.Notes, fmt.Sprintf("rows with an id that an earlier row has, or that say what it says, got a number behind it: %d", r.numbered))
+	}
 	for what, n := range r.counts {
 		r.out.LeftOut = append(r.out.LeftOut, Count{what, n})
 	}
@@ -265,7 +270,7 @@ func (r *reading) identify(row *rung.DatasetRow, origin *rung.Origin) error {
 		}
 		if row.ID != first {
 			origin.Changes = append(origin.Changes, "id: was "+first+", which another row has")
-			r.counts["ids that an earlier row has; the rows got a number behind it"]++
+			r.numbered++
 		}
 	}
 	origin.ID = row.ID

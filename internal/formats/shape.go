@@ -134,7 +134,7 @@ func formatOf(members []rows.Member) Format {
 	switch {
 	case is("conversations", '[') || is("conversation", '[') && bytes.Contains(get("conversation"), []byte(`"from"`)):
 		return ShareGPT
-	case is("messages", '[') && get("output") == nil && get("input") == nil && lastRole(get("messages")) == "assistant":
+	case is("messages", '[') && get("input") == nil && !answered(members) && lastRole(get("messages")) == "assistant":
 		return Chat
 	case is("data", '{') && (is("annotations", '[') || is("predictions", '[') || is("completions", '[')):
 		return LabelStudio
@@ -148,6 +148,11 @@ func formatOf(members []rows.Member) Format {
 		return Rung
 	}
 	return ""
+}
+
+// answered reports a key of its own for the answer.
+func answered(members []rows.Member) bool {
+	return slices.ContainsFunc(members, func(m rows.Member) bool { return slices.Contains(answers, string(m.Key)) })
 }
 
 func rungKeys(members []rows.Member) bool {
