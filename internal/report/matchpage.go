@@ -58,7 +58,7 @@ func MatchHTML(w io.Writer, d *MatchDetails) error {
 	b := bufio.NewWriter(w)
 	style := pageStyle + matchStyle
 	title := fmt.Sprintf("%s: %s on %s", d.Doc.Task, plural(len(d.Doc.Subjects), "subject"), d.Doc.Suite.Name)
-	fmt.Fprintf(b, pageHead, sourceHash(matchScript), sourceHash(style), html.EscapeString(title), style)
+	fmt.Fprintf(b, pageHead, sourceHash(baseScript+matchScript), sourceHash(style), html.EscapeString(title), style)
 	if err := t.Execute(b, d.Doc); err != nil {
 		return fmt.Errorf("comparison page: %w", err)
 	}
@@ -66,7 +66,7 @@ func MatchHTML(w io.Writer, d *MatchDetails) error {
 	for at := 0; at < len(d.Rows); at += matchChunk {
 		fmt.Fprintf(b, "<script type=\"application/gzip\" id=\"chunk%d\">%s</script>\n", at/matchChunk, base64Of(pack(matchTexts(d, at))))
 	}
-	fmt.Fprintf(b, "<script>%s</script>\n</body>\n</html>\n", matchScript)
+	fmt.Fprintf(b, "<script>%s</script>\n</body>\n</html>\n", baseScript+matchScript)
 	if err := b.Flush(); err != nil {
 		return unwritten(err)
 	}

@@ -18,6 +18,9 @@ var pageTemplate string
 //go:embed page/page.css
 var pageStyle string
 
+//go:embed page/base.js
+var baseScript string
+
 //go:embed page/page.js
 var pageScript string
 
@@ -58,7 +61,7 @@ func writePage(ctx context.Context, w io.Writer, d *Details, src Source, limit i
 	}
 	v := newView(d, e)
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, pageHead, sourceHash(pageScript), sourceHash(pageStyle), html.EscapeString(v.title()), pageStyle)
+	fmt.Fprintf(b, pageHead, sourceHash(baseScript+pageScript), sourceHash(pageStyle), html.EscapeString(v.title()), pageStyle)
 	if err := t.Execute(b, v); err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
@@ -69,7 +72,7 @@ func writePage(ctx context.Context, w io.Writer, d *Details, src Source, limit i
 	for i, p := range e.pieces {
 		packed(fmt.Sprintf("piece%d", i), p)
 	}
-	fmt.Fprintf(b, "<script>%s</script>\n</body>\n</html>\n", pageScript)
+	fmt.Fprintf(b, "<script>%s</script>\n</body>\n</html>\n", baseScript+pageScript)
 	if err := b.Flush(); err != nil {
 		return unwritten(err)
 	}

@@ -1,22 +1,5 @@
-'use strict';
 (() => {
-  const $ = (id) => document.getElementById(id);
-  const unpack = async (id) => {
-    const bytes = Uint8Array.from(atob($(id).textContent), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-    return JSON.parse(await new Response(stream).text());
-  };
-  // Characters that act on the order or the look of text instead of being read are shown by their number.
-  const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
-  const visible = (s) => s.replace(hidden, (c) => '⟨U+' + c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0') + '⟩');
-  // Everything from outside goes into the page as text, through here.
-  const el = (tag, attrs, ...children) => {
-    const e = document.createElement(tag);
-    for (const [k, v] of Object.entries(attrs || {})) if (v !== undefined) e.setAttribute(k, v);
-    for (const c of children) e.append(typeof c === 'string' ? document.createTextNode(visible(c)) : c);
-    return e;
-  };
-  const num = (v) => v.toLocaleString('en-GB');
+  const { $, unpack, el, num } = page;
   const step = 20;
   let data, rows = [], shown = 0, turn = 0;
   const chunks = new Map();

@@ -1,26 +1,7 @@
-'use strict';
 (() => {
-  const $ = (id) => document.getElementById(id);
-  const unpack = async (id) => {
-    const bytes = Uint8Array.from(atob($(id).textContent), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-    return JSON.parse(await new Response(stream).text());
-  };
-  // Characters that act on the order or the look of text instead of being read are shown by their number.
-  const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
-  const visible = (s) => s.replace(hidden, (c) => '⟨U+' + c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0') + '⟩');
-  // Everything from outside goes into the page as text, through here.
-  const el = (tag, attrs, ...children) => {
-    const e = document.createElement(tag);
-    for (const [k, v] of Object.entries(attrs || {})) {
-      if (k === 'onclick') e.addEventListener('click', v); else if (v !== undefined) e.setAttribute(k, v);
-    }
-    for (const c of children) if (c !== null && c !== undefined) e.append(typeof c === 'string' ? document.createTextNode(visible(c)) : c);
-    return e;
-  };
+  const { $, unpack, visible, el, num } = page;
   const usd = (v) => v === 0 ? '$0' : '$' + (v >= 0.995 ? v.toFixed(2) : v.toFixed(Math.max(2, 1 - Math.floor(Math.log10(v)))));
   const ms = (v) => v < 1000 ? Math.round(v) + ' ms' : (v / 1000).toFixed(1) + ' s';
-  const num = (v) => v.toLocaleString('en-GB');
   const score = (v) => v > 1.5 ? v.toFixed(1) : v.toFixed(2).replace(/^(-?)0\./, '$1.');
   const plural = (n, one) => n === 1 ? '1 ' + one : num(n) + ' ' + one + 's';
 
