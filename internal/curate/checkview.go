@@ -77,7 +77,7 @@ func (s *Summary) checked() (text string, findings []report.DatasetFinding, labe
 			made++
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s (%s)", ran.Check, ran.Skipped))
+		out = append(out, ran.Check)
 	}
 	text = fmt.Sprintf("%d of %d checks were made on the %s that could be used, before personal data was looked for and copies went.", made, len(r.Ran), plural(r.Rows, "row", "rows"))
 	if len(out) > 0 {
@@ -88,7 +88,7 @@ func (s *Summary) checked() (text string, findings []report.DatasetFinding, labe
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		one := report.DatasetFinding{Mark: severityMarks[f.Severity], Severity: string(f.Severity), What: f.What, Do: sentence(f.Do), Rows: f.Count, Share: share(f.Count, f.Of)}
+		one := report.DatasetFinding{Mark: severityMarks[f.Severity], Severity: string(f.Severity), What: f.What, Do: sentence(f.Do), Rows: plural(f.Count, "row", "rows"), Share: share(f.Count, f.Of)}
 		for _, e := range f.Examples {
 			one.Examples = append(one.Examples, checkExample(&e))
 		}

@@ -320,7 +320,7 @@ func (s *Summary) removedRows() []report.DatasetRemoved {
 			if r.Changed {
 				continue
 			}
-			one := report.DatasetRemoved{Step: x.Name, Reason: r.Reason, Words: reasonWords[r.Reason], Rows: r.Rows, Share: share(r.Rows, x.Rows)}
+			one := report.DatasetRemoved{Step: x.Name, Reason: r.Reason, Words: reasonWords[r.Reason], Rows: plural(r.Rows, "row", "rows"), Share: share(r.Rows, x.Rows)}
 			if x.Name == StepAgainst && r.Reason == "exact" {
 				one.Words = "Rows that are an evaluation item"
 			}

@@ -49,7 +49,7 @@ func (s *Summary) findingsText(t *strings.Builder) {
 	lines := ""
 	for _, f := range findings {
 		if f.Severity != string(datacheck.Note) {
-			lines += report.Line(fmt.Sprintf("%s: %s (%s, %s)", f.Severity, f.What, plural(f.Rows, "row", "rows"), f.Share), 2000) + "\n"
+			lines += report.Line(fmt.Sprintf("%s: %s (%s, %s)", f.Severity, f.What, f.Rows, f.Share), 2000) + "\n"
 		}
 	}
 	if lines != "" {

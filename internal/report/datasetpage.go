@@ -87,8 +87,7 @@ type DatasetStepRow struct {
 // DatasetRemoved is why rows were removed, with examples.
 type DatasetRemoved struct {
 	Step, Reason, Words string
-	Rows                int
-	Share               string
+	Rows, Share         string
 	Examples            []DatasetExample
 }
 
@@ -100,8 +99,7 @@ type DatasetExample struct {
 // DatasetFinding is something that the check found.
 type DatasetFinding struct {
 	Mark, Severity, What, Do string
-	Rows                     int
-	Share                    string
+	Rows, Share              string
 	Examples                 []DatasetExample
 }
 
