@@ -1,0 +1,385 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/data"
+	"github.com/rung-dev/rung/internal/govern"
+	"github.com/rung-dev/rung/internal/rows"
+	"github.com/rung-dev/rung/internal/store"
+)
+
+// ErasedRow is a row that goes, or went, from a dataset.
+type ErasedRow struct {
+	ID     string `json:"id"`
+	In     string `json:"in"`     // file of the dataset
+	Reason string `json:"reason"` // person, id, text, near, phrase, number, generated
+	Source string `json:"source,omitempty"`
+	File   string `json:"file,omitempty"` // the raw file, which still holds it
+	Line   int    `json:"line,omitempty"`
+}
+
+// ErasedDataset is what became of one dataset.
+type ErasedDataset struct {
+	Folder string      `json:"folder"`
+	Name   string      `json:"name"`
+	Before rung.Digest `json:"before"`
+	After  rung.Digest `json:"after,omitempty"` // empty where nothing was changed
+	Rows   []ErasedRow `json:"rows"`
+	// Records are removed rows whose content went; the record that they were removed stays.
+	Records int    `json:"records,omitempty"`
+	List    string `json:"list,omitempty"` // where the list of erased rows is
+	Note    string `json:"note,omitempty"`
+}
+
+// eachLine reads a file of JSON lines.
+func eachLine(path string, do func(n int, line []byte) error) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &rung.Error{Code: rung.CodeInput, Place: path, What: "cannot be read: " + err.Error(), Do: "make it readable", Err: err}
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	in := bufio.NewReaderSize(f, 1<<16)
+	for n := 1; ; n++ {
+		line, err := readLine(in)
+		if len(line) > 0 {
+			if e := do(n, line); e != nil {
+				return e
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return &rung.Error{Code: rung.CodeInput, Place: fmt.Sprintf("%s:%d", path, n), What: "cannot be read: " + err.Error(), Do: "correct the file", Err: err}
+		}
+	}
+}
+
+const maxLine = 32 << 20
+
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > maxLine {
+			return nil, fmt.Errorf("a line has more than %d bytes", maxLine)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return bytes.TrimSpace(line), err
+		}
+	}
+}
+
+// look finds the rows of a dataset that go. Rows that were generated from one of them go as well, and what was made from those.
+func (e *erasing) look(f *data.Folder) (*ErasedDataset, error) {
+	d := &ErasedDataset{Folder: f.Dir, Name: f.Dataset.Name, Before: f.Dataset.Digest, Rows: []ErasedRow{}}
+	gone := map[string]bool{}
+	for again := true; again; {
+		again = false
+		for _, file := range rowFiles(f) {
+			err := eachLine(f.Path(file), func(n int, line []byte) error {
+				var r rung.DatasetRow
+				if err := json.Unmarshal(line, &r); err != nil {
+					return &rung.Error{Code: rung.CodeInput, Place: fmt.Sprintf("%s:%d", f.Path(file), n), What: "is no row of a dataset: " + err.Error(), Do: "restore the dataset", Err: err}
+				}
+				if gone[file+"\x00"+r.ID] {
+					return nil
+				}
+				why := e.finder.Row(&r)
+				if why == "" && r.Generated != nil && slices.ContainsFunc(r.Generated.From, func(id string) bool { return e.finder.Rows()[id] }) {
+					why = "generated"
+				}
+				if why == "" {
+					return nil
+				}
+				gone[file+"\x00"+r.ID] = true
+				e.finder.Learn(&r)
+				e.texts = append(e.texts, govern.RowText(&r))
+				d.Rows = append(d.Rows, ErasedRow{ID: r.ID, In: file, Reason: why, Source: r.Source})
+				again = true
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	err := eachLine(f.Path("removed.jsonl"), func(_ int, line []byte) error {
+		if r, ok := e.record(line); ok {
+			d.Records++
+			if r.ID != "" && !slices.ContainsFunc(d.Rows, func(x ErasedRow) bool { return x.ID == r.ID }) {
+				d.Rows = append(d.Rows, ErasedRow{ID: r.ID, In: "removed.jsonl", Reason: "record", File: r.File, Line: r.Line})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, e.origins(f, d)
+}
+
+// record is a removed row's record that holds what goes.
+func (e *erasing) record(line []byte) (rung.RemovedRow, bool) {
+	var r rung.RemovedRow
+	if json.Unmarshal(line, &r) != nil || len(r.Row) == 0 && r.Detail == "" {
+		return r, false
+	}
+	var row rung.DatasetRow
+	if json.Unmarshal(r.Row, &row) == nil && len(row.Input) > 0 {
+		if e.finder.Row(&row) != "" {
+			e.finder.Learn(&row)
+			return r, true
+		}
+	}
+	return r, e.finder.Holds(r.Row) || e.finder.Holds([]byte(r.Detail))
+}
+
+// origins adds to the rows that go the raw files that still hold them.
+func (e *erasing) origins(f *data.Folder, d *ErasedDataset) error {
+	at := map[string]int{}
+	for i := range d.Rows {
+		at[d.Rows[i].ID] = i
+	}
+	return eachLine(f.Path("origins.jsonl"), func(_ int, line []byte) error {
+		var o rung.Origin
+		if json.Unmarshal(line, &o) != nil {
+			return nil
+		}
+		if i, ok := at[o.ID]; ok {
+			d.Rows[i].Source, d.Rows[i].File, d.Rows[i].Line = o.Source, o.File, o.Line
+			e.raws = append(e.raws, o.Raw)
+		}
+		return nil
+	})
+}
+
+func rowFiles(f *data.Folder) []string {
+	var out []string
+	for _, s := range f.Dataset.Splits {
+		out = append(out, s.File)
+	}
+	return append(out, "unlabelled.jsonl")
+}
+
+// names of a folder while it is changed: the new one beside the old, so that a crash leaves one of them whole.
+func erasingNames(dir string) (fresh, old string) {
+	parent, name := filepath.Split(filepath.Clean(dir))
+	return filepath.Join(parent, "."+name+".rung-erase-new"), filepath.Join(parent, "."+name+".rung-erase-old")
+}
+
+// mend ends what an interrupted erasure left of a folder.
+func mend(dir string) error {
+	fresh, old := erasingNames(dir)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(fresh, datasetFile)); err == nil {
+			if err := os.Rename(fresh, dir); err != nil {
+				return cannot(dir, err)
+			}
+		} else if _, err := os.Stat(old); err == nil {
+			if err := os.Rename(old, dir); err != nil {
+				return cannot(dir, err)
+			}
+		}
+	}
+	return errors.Join(os.RemoveAll(fresh), os.RemoveAll(old))
+}
+
+func cannot(path string, err error) error {
+	return &rung.Error{Code: rung.CodeStore, Place: path, What: "cannot be changed: " + err.Error(), Do: "make the folder writable and free some space, and run the same command again", Err: err}
+}
+
+// rewrite writes the folder anew without the rows, and puts it in place of the old one.
+func (e *erasing) rewrite(f *data.Folder, d *ErasedDataset) error {
+	fresh, old := erasingNames(f.Dir)
+	if err := os.Mkdir(fresh, 0o755); err != nil {
+		return cannot(fresh, err)
+	}
+	ds := *f.Dataset
+	ds.Splits, ds.Files = slices.Clone(ds.Splits), slices.Clone(ds.Files)
+	if err := e.rewriteFiles(f, fresh, &ds); err != nil {
+		return err
+	}
+	if err := e.rewriteManifest(f, fresh, &ds, d); err != nil {
+		return err
+	}
+	d.After = ds.Digest
+	if err := os.Rename(f.Dir, old); err != nil {
+		return cannot(f.Dir, err)
+	}
+	if err := os.Rename(fresh, f.Dir); err != nil {
+		return cannot(f.Dir, err)
+	}
+	parent, name := filepath.Split(filepath.Clean(f.Dir))
+	return errors.Join(os.RemoveAll(old), os.RemoveAll(filepath.Join(parent, "."+name+".rung-build"))) // working files of a build hold rows too
+}
+
+func (e *erasing) rewriteFiles(f *data.Folder, fresh string, ds *rung.Dataset) error {
+	kinds := map[string]func([]byte) ([]byte, bool){"removed.jsonl": e.keepRecord, "origins.jsonl": e.keepOrigin}
+	write := func(file string) (int, int, rung.Digest, error) {
+		keep := kinds[file]
+		if keep == nil {
+			keep = e.keepRow
+		}
+		out, err := rows.Create(filepath.Join(fresh, file))
+		if err != nil {
+			return 0, 0, "", err
+		}
+		defer out.Abandon()
+		n, generated := 0, 0
+		err = eachLine(f.Path(file), func(_ int, line []byte) error {
+			kept, ok := keep(line)
+			if !ok {
+				return nil
+			}
+			n++
+			if bytes.Contains(kept, []byte(`"generated":{`)) {
+				generated++
+			}
+			return out.Line(kept)
+		})
+		if err != nil {
+			return 0, 0, "", err
+		}
+		return n, generated, out.Digest(), out.Finish()
+	}
+	for i := range ds.Splits {
+		s := &ds.Splits[i]
+		var err error
+		if s.Rows, s.Generated, s.Digest, err = write(s.File); err != nil {
+			return err
+		}
+	}
+	for i := range ds.Files {
+		o := &ds.Files[i]
+		var err error
+		if o.Rows, _, o.Digest, err = write(o.File); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *erasing) keepRow(line []byte) ([]byte, bool) {
+	var r rung.DatasetRow
+	if json.Unmarshal(line, &r) != nil {
+		return line, true
+	}
+	return line, !e.finder.Rows()[r.ID] && e.finder.Row(&r) == ""
+}
+
+func (e *erasing) keepRecord(line []byte) ([]byte, bool) {
+	r, holds := e.record(line)
+	if !holds && !e.finder.Rows()[r.ID] {
+		return line, true
+	}
+	r.Row, r.Detail, r.ID = nil, "erased", e.plainID(r.ID)
+	return marshal(&r, line), true
+}
+
+// keepOrigin leaves of an erased row its id, its place and the word erased.
+func (e *erasing) keepOrigin(line []byte) ([]byte, bool) {
+	var o rung.Origin
+	if json.Unmarshal(line, &o) != nil || !e.finder.Rows()[o.ID] {
+		return line, true
+	}
+	o = rung.Origin{ID: e.plainID(o.ID), Source: o.Source, File: o.File, Line: o.Line, Changes: []string{"erased"}}
+	return marshal(&o, line), true
+}
+
+// plainID is an id that does not itself say whose row it was.
+func (e *erasing) plainID(id string) string {
+	if id != "" && (e.finder.Holds([]byte(id)) || slices.Contains(e.finder.Persons, id)) {
+		return "erased"
+	}
+	return id
+}
+
+func marshal(v any, fallback []byte) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(v) != nil { // it was read from JSON
+		return fallback
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// eraseStep is the name of the recorded step.
+const eraseStep = "erase"
+
+var labelled = regexp.MustCompile(`(?m)^\d+ labelled rows?,`)
+
+// rewriteManifest writes dataset.json with the erasure as its last step, the list of erased rows, and the card.
+func (e *erasing) rewriteManifest(f *data.Folder, fresh string, ds *rung.Dataset, d *ErasedDataset) error {
+	scrub := store.Erasure{Holds: e.finder.Holds}
+	steps, _ := scrub.Scrub(marshal(ds.Steps, nil))
+	if json.Unmarshal(steps, &ds.Steps) != nil {
+		return &rung.Error{Code: rung.CodeInternal, Place: f.Dir, What: "the steps of the dataset cannot be written without what is erased", Do: "report it"}
+	}
+	left, before := 0, 0
+	for i := range ds.Splits {
+		left += ds.Splits[i].Rows
+		before += f.Dataset.Splits[i].Rows
+	}
+	options := marshal(map[string]any{"marks": e.list(f).Len()}, nil)
+	ds.Steps = append(ds.Steps, rung.DataStep{Name: eraseStep, Options: options, In: d.Before, Out: rung.DigestOf(ds.Splits), Rows: before, Kept: left, Removed: before - left,
+		Reasons: []rung.ReasonCount{{Reason: "erased", Rows: before - left}}, Notes: []string{"Rows of a person were erased; their origins say so, without their content."}})
+	var err error
+	if ds.Digest, err = ds.Sum(); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(ds, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := govern.WriteWhole(filepath.Join(fresh, datasetFile), append(b, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := e.list(f).Save(filepath.Join(fresh, govern.ErasedFile)); err != nil {
+		return err
+	}
+	card, err := os.ReadFile(f.Path("README.md"))
+	if err != nil {
+		return nil // there was none
+	}
+	return govern.WriteWhole(filepath.Join(fresh, "README.md"), []byte(e.card(string(card), f.Dataset, ds, left)), 0o644)
+}
+
+// card is the card of the dataset without what was erased. The report is not kept: rung data build makes it anew.
+func (e *erasing) card(text string, was, now *rung.Dataset, left int) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !e.finder.Holds([]byte(line)) {
+			b.WriteString(line)
+		}
+	}
+	text = strings.ReplaceAll(b.String(), string(was.Digest), string(now.Digest))
+	for i := range was.Splits {
+		w, n := &was.Splits[i], &now.Splits[i]
+		text = strings.ReplaceAll(text, fmt.Sprintf("| %s | %d | %d |", w.Split, w.Rows, w.Generated), fmt.Sprintf("| %s | %d | %d |", n.Split, n.Rows, n.Generated))
+	}
+	text = labelled.ReplaceAllString(text, fmt.Sprintf("%d labelled rows,", left))
+	const note = "Rows of a person were erased after it was built (step `erase`); report.html went with them, and rung data build makes it anew.\n"
+	if !strings.Contains(text, note) {
+		text += "\n" + note
+	}
+	return text
+}
