@@ -90,10 +90,13 @@ func TestLabelCommands(t *testing.T) {
 	}
 	piped(t, strings.Repeat("2\n", shown.Disagreements.Open), "label", "adjudicate", "q1", "--rater", "lead", "--terminal")
 	text := mustRun(t, "label", "show", "q1")
-	for _, want := range []string{"Agreement of raters", "Krippendorff's α, nominal", "known ratings", "20 rows can be exported", "drawn at random"} {
+	for _, want := range []string{"Agreement of raters", "Krippendorff's α, nominal", "accuracy on known", "20 rows can be exported", "drawn at random"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+	if watched := mustRun(t, "label", "show", "q1", "--watch", "1s"); strings.Count(watched, "Agreement of raters") != 1 {
+		t.Errorf("all is labelled, and it is watched still:\n%s", watched)
 	}
 	mustRun(t, "label", "export", "q1", "-o", "labelled.jsonl")
 	labelledIsTaken(t, dir)

@@ -372,6 +372,9 @@ func (l *labelling) mistakes(ctx context.Context, o *labelMakeOptions) ([]label.
 	return pool, 0, nil
 }
 
+// mostPool rows are held in memory and compared with each other.
+const mostPool = 200_000
+
 // taskRows reads rows of files with the fields of the task: {"input": …} or flat rows. What does not fit is an error with its place.
 func taskRows(ctx context.Context, t *rung.Task, paths []string) (out []rung.DatasetRow, err error) {
 	set, err := rows.Open(ctx, paths, "")
@@ -384,7 +387,9 @@ func taskRows(ctx context.Context, t *rung.Task, paths []string) (out []rung.Dat
 		if what != "" {
 			return &rung.Error{Code: rung.CodeInput, Place: set.Where(r.Place.File, r.Line), What: what, Do: `write {"input": {…}} or the task's input fields; rung data convert reads other forms`}
 		}
-		out = append(out, row)
+		if out = append(out, row); len(out) > mostPool {
+			return &rung.Error{Code: rung.CodeInput, Place: strings.Join(paths, ", "), What: fmt.Sprintf("holds more than %d rows", mostPool), Do: "choose from a sample of them"}
+		}
 		return nil
 	})
 	return out, err

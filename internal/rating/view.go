@@ -166,14 +166,14 @@ func (r *Result) agreementSection() Section {
 }
 
 func (r *Result) ratersSection() Section {
-	others, left := "above the others", ""
+	others, left, known := "above the others", "", "known ratings"
 	switch r.Kind {
 	case rung.Pairwise:
 		others, left = "as the others", "left"
 	case rung.Labelled:
-		others = "as the others"
+		others, known = "as the others", "accuracy on known"
 	}
-	s := Section{Title: "Raters", Rows: [][]string{{"rater", "rated", "skipped", "s per item", "known ratings", "repeats", left, others, "checks"}}}
+	s := Section{Title: "Raters", Rows: [][]string{{"rater", "rated", "skipped", "s per item", known, "repeats", left, others, "checks"}}}
 	var ivs []rung.Interval
 	for i := range r.Raters {
 		x := &r.Raters[i]
