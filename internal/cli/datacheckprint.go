@@ -71,7 +71,10 @@ func printRows(w io.Writer, r *datacheck.Report) {
 		fmt.Fprintln(w, wrapped("  ", "  ", fmt.Sprintf("%s: %s", counted(len(r.Labels), "label"), strings.Join(parts, ", "))))
 	}
 	var languages []string
-	for _, l := range r.Languages[:min(len(r.Languages), 6)] {
+	for _, l := range r.Languages {
+		if l.Inputs == 0 || len(languages) == 6 {
+			continue
+		}
 		name := l.Language
 		if name == "" {
 			name = "not told"

@@ -423,7 +423,7 @@ func TestStatisticsDocumentNamesTests(t *testing.T) {
 	}
 }
 
-var documents = []string{"docs/task-file.md", "docs/rating.md", "docs/statistics.md", "docs/evaluation.md", "docs/operations.md", "docs/rollouts.md", "docs/guards.md", "docs/releases.md", "docs/gateway.md", "docs/traces.md", "docs/failure-modes.md", "docs/attacks.md", "docs/judges.md", "docs/metrics.md", "docs/data.md", "docs/data-pii.md", "docs/data-ray.md", "docs/datasets.md", "docs/labelling.md", "docs/generated-data.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+var documents = []string{"docs/task-file.md", "docs/rating.md", "docs/statistics.md", "docs/evaluation.md", "docs/operations.md", "docs/rollouts.md", "docs/guards.md", "docs/releases.md", "docs/gateway.md", "docs/traces.md", "docs/failure-modes.md", "docs/attacks.md", "docs/judges.md", "docs/metrics.md", "docs/data.md", "docs/data-check.md", "docs/data-pii.md", "docs/data-ray.md", "docs/datasets.md", "docs/labelling.md", "docs/generated-data.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"}
 
 var (
 	pathInDoc    = regexp.MustCompile(`\b(?:docs|internal|scripts|cmd|python|bench|examples)/[\w./-]*\w`)

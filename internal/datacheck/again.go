@@ -252,7 +252,7 @@ func (e *endStat) active() int {
 	if e.longer < 20 || float64(e.ended) < .5*float64(e.longer) {
 		way &^= midWord | danglingBy // lists, titles, chat: nobody ends a sentence here
 	}
-	if float64(e.inMarks) >= closingShare*float64(e.marks) {
+	if e.marks < 20 || float64(e.inMarks) >= closingShare*float64(e.marks) {
 		way |= unclosed
 	}
 	return way
@@ -315,7 +315,7 @@ func (p *secondPass) row(r rows.Row) error {
 func (p *secondPass) end(side int, text []byte, members []rows.Member) {
 	e := &p.ends[side]
 	way := p.c.scan.words.endOf(text, e)
-	e.add(way, utf8.RuneCount(bytes.TrimSpace(text)), func() ExampleRow {
+	e.add(way, utf8.RuneCount(text), func() ExampleRow {
 		s := bytes.TrimSpace(text)
 		tail := s[max(0, len(s)-shownText):]
 		for len(tail) > 0 && !utf8.RuneStart(tail[0]) {
@@ -337,7 +337,7 @@ func (p *secondPass) report() {
 		var examples []ExampleRow
 		counts := map[string]int{}
 		for way := range ways {
-			if way&active == 0 {
+			if way&active == 0 || e.counts[way] == 0 {
 				continue
 			}
 			n += e.counts[way]
