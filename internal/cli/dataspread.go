@@ -28,7 +28,11 @@ func newDataWorkerCommand(s *settings) *cobra.Command {
 		Hidden: true,
 		Args:   exactArgs(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return spread.Work(c.Context(), s.In, s.Out, Version, spreadKinds)
+			version, err := spread.VersionOf(Version)
+			if err != nil {
+				return err
+			}
+			return spread.Work(c.Context(), s.In, s.Out, version, spreadKinds)
 		},
 	}
 }
@@ -48,7 +52,11 @@ func (s *settings) connect(ctx context.Context, address string, set *rows.Set) (
 			return nil, &rung.Error{Code: rung.CodeUnsupported, Place: f.Name, What: "is no plain file of JSON lines, which is what the nodes of a cluster can read in parts", Do: "convert it first: rung data convert"}
 		}
 	}
-	return spread.Connect(ctx, spread.Options{Address: address, Version: Version, Log: func(line string) { fmt.Fprintln(s.Err, "  "+line) }})
+	version, err := spread.VersionOf(Version)
+	if err != nil {
+		return nil, err
+	}
+	return spread.Connect(ctx, spread.Options{Address: address, Version: version, Log: func(line string) { fmt.Fprintln(s.Err, "  "+line) }})
 }
 
 // filePart is a part of the files, and what was found out about it.

@@ -125,6 +125,20 @@ func Connect(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
+// VersionOf is what rungs on different machines are held to: the version, and where that does not name one build, since none was given or
+// files were changed, the digest of this binary with it.
+func VersionOf(version string) (string, error) {
+	if version != "dev" && !strings.HasSuffix(version, "-dirty") {
+		return version, nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("where this rung is: %w", err)
+	}
+	digest, err := fileDigest(path)
+	return version + " " + digest.Short(), err
+}
+
 func fileDigest(path string) (rung.Digest, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
