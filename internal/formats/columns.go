@@ -141,7 +141,7 @@ func (w *parquetWriter) row(r *rung.DatasetRow) error { return w.add(w.losses, r
 
 func (w *parquetWriter) abandon() {
 	w.file.abandon()
-	w.spool.close()
+	w.close()
 }
 
 func (w *parquetWriter) finish() ([]WrittenFile, error) {

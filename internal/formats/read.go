@@ -21,7 +21,7 @@ func Read(ctx context.Context, paths []string, o Options, take func(*rung.Datase
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &session{ctx: ctx, o: &o, take: take, broken: broken, ids: map[uint64]int{}, report: &Report{Files: []FileReport{}, Fields: []string{}}}
+	s := &session{ctx: ctx, o: &o, take: take, broken: broken, report: &Report{Files: []FileReport{}, Fields: []string{}}}
 	for _, path := range paths {
 		info, err := os.Stat(path) // a cycle of links ends here
 		if err != nil {
@@ -70,7 +70,7 @@ type session struct {
 	o      *Options
 	take   func(*rung.DatasetRow, rung.Origin) error
 	broken func(rung.RemovedRow) error
-	ids    map[uint64]int // half of an id's digest → rows that have it
+	ids    idSet
 	report *Report
 }
 
@@ -265,8 +265,10 @@ func (r *reading) identify(row *rung.DatasetRow, origin *rung.Origin) error {
 	}
 	if r.o.Number {
 		first := row.ID
-		for r.known(row.ID) > 1 {
-			row.ID = fmt.Sprintf("%s-%d", first, r.ids[half(first)])
+		n := r.ids.add(half(first))
+		for again := n; again > 1; n++ {
+			row.ID = fmt.Sprintf("%s-%d", first, n)
+			again = r.ids.add(half(row.ID))
 		}
 		if row.ID != first {
 			origin.Changes = append(origin.Changes, "id: was "+first+", which another row has")
@@ -275,21 +277,6 @@ func (r *reading) identify(row *rung.DatasetRow, origin *rung.Origin) error {
 	}
 	origin.ID = row.ID
 	return nil
-}
-
-// half is half of the digest of an id: two different ids that share it would only get a number behind one of them.
-func half(id string) uint64 {
-	var n uint64
-	for _, c := range []byte(rung.DigestBytes([]byte(id))[:16]) {
-		n = n<<4 | uint64(c&15+c>>6*9)
-	}
-	return n
-}
-
-func (r *reading) known(id string) int {
-	key := half(id)
-	r.ids[key]++
-	return r.ids[key]
 }
 
 func (r *reading) fields(input json.RawMessage) {

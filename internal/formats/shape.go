@@ -42,14 +42,12 @@ var roles = []string{"id", "output", "alternatives", "segment", "group", "split"
 
 // look is what the first rows of a file have.
 type look struct {
-	n       int
-	keys    []string // in the order in which they first appear
-	has     map[string]int
-	shapes  map[Format]int
-	multi   bool // a chat has turns that text cannot hold
-	system  bool
-	calls   bool // an answer has several tool calls
-	results int
+	n      int
+	keys   []string // in the order in which they first appear
+	has    map[string]int
+	shapes map[Format]int
+	multi  bool // a chat has turns that text cannot hold
+	calls  bool // an answer has several tool calls
 }
 
 // choose finds how the rows of the file say what is asked and answered.

@@ -199,7 +199,7 @@ func (w *tableWriter) row(r *rung.DatasetRow) error { return w.add(w.losses, r, 
 
 func (w *tableWriter) abandon() {
 	w.file.abandon()
-	w.spool.close()
+	w.close()
 }
 
 func (w *tableWriter) finish() ([]WrittenFile, error) {
@@ -212,7 +212,7 @@ func (w *tableWriter) finish() ([]WrittenFile, error) {
 	for i, c := range columns {
 		line = w.cell(line, i, c.name, false)
 	}
-	if _, err := w.file.Write(append(line, '\n')); err != nil {
+	if _, err := w.Write(append(line, '\n')); err != nil {
 		return nil, err
 	}
 	err := w.each("", func(members []rows.Member) error {
@@ -225,7 +225,7 @@ func (w *tableWriter) finish() ([]WrittenFile, error) {
 			line = w.cell(line, i, text, len(columns) == 1)
 		}
 		w.n++
-		_, err := w.file.Write(append(line, '\n'))
+		_, err := w.Write(append(line, '\n'))
 		return err
 	})
 	if err != nil {

@@ -178,7 +178,7 @@ func (w *lines) row(r *rung.DatasetRow) error {
 	}
 	_, err = io.WriteString(w.file, before+w.prefix)
 	if err == nil {
-		_, err = w.file.Write(b)
+		_, err = w.Write(b)
 	}
 	return err
 }
@@ -343,7 +343,6 @@ type pairsWriter struct {
 	path, tmp string
 	losses    *losses
 	used      map[string]bool
-	files     []WrittenFile
 }
 
 func (w *pairsWriter) row(r *rung.DatasetRow) error {

@@ -25,7 +25,6 @@ type splitter struct {
 	scalar  bool // of the item: neither object, list nor text
 	line    int  // that the item begins on
 	length  int64
-	comma   bool // a comma or bracket has separated the item from the last
 	repairs []charset.Repair
 }
 
@@ -159,9 +158,10 @@ func (s *splitter) inside(b []byte) (n int, done bool) {
 		case s.escaped:
 			s.escaped = false
 		case s.quoted:
-			if c == '\\' {
+			switch c {
+			case '\\':
 				s.escaped = true
-			} else if c == '"' {
+			case '"':
 				s.quoted = false
 				done = s.depth == 0
 			}

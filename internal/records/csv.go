@@ -44,11 +44,9 @@ type table struct {
 	sep   byte
 	again []csvLine // lines that were read in search of a closing quote
 	names [][]byte  // of the columns, as JSON strings
-	raw   []byte    // of the row
 	cells []span    // of the row, in text
 	text  []byte
 	opens int
-	err   error // of reading lines
 }
 
 type span struct {
