@@ -32,7 +32,7 @@ func (r *reader) modes(s section) []rung.FailureMode {
 		return nil
 	}
 	root, errs := parse(src)
-	other := &reader{src: src, dir: r.dir, at: map[string]pos{}, errs: errs}
+	other := &reader{src: src, dir: r.dir, noun: r.noun, keys: r.keys, at: map[string]pos{}, errs: errs}
 	var modes []rung.FailureMode
 	if root != nil {
 		modes = other.modeList(root, "modes")
