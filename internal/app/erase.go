@@ -84,6 +84,7 @@ type erasing struct {
 	raws   []rung.Digest // of the raw rows
 	lists  map[string]*govern.Tombstones
 	beside map[string]string // dataset → folder of its description
+	why    map[string]string // row → by what it was found first
 }
 
 // Erase forgets a person: their rows leave every dataset, what was kept of them leaves the stores, and what was made from them is named.
@@ -92,7 +93,7 @@ func Erase(ctx context.Context, opt EraseOptions) (*Erasure, error) {
 	if opt.Now.IsZero() {
 		opt.Now = time.Now().UTC()
 	}
-	e := &erasing{opt: opt, lists: map[string]*govern.Tombstones{}, beside: map[string]string{}}
+	e := &erasing{opt: opt, lists: map[string]*govern.Tombstones{}, beside: map[string]string{}, why: map[string]string{}}
 	e.out = Erasure{Done: opt.Do, On: opt.Now.Format(time.DateOnly), Why: opt.Why, Store: store.Erased{}, Gateway: store.Erased{}, Datasets: []ErasedDataset{}, Loose: []LooseFile{}, Made: []MadeFrom{},
 		Asked: AskedFor{len(opt.Wanted.Persons), len(opt.Wanted.IDs), len(opt.Wanted.Texts), len(opt.Wanted.Phrases), len(opt.Wanted.Numbers)}}
 	if err := e.resume(); err != nil {

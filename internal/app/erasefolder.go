@@ -110,6 +110,10 @@ func (e *erasing) look(f *data.Folder) (*ErasedDataset, error) {
 					return nil
 				}
 				gone[file+"\x00"+r.ID] = true
+				if first := e.why[r.ID]; first != "" { // it is known by its id now
+					why = first
+				}
+				e.why[r.ID] = why
 				e.finder.Learn(&r)
 				e.texts = append(e.texts, govern.RowText(&r))
 				d.Rows = append(d.Rows, ErasedRow{ID: r.ID, In: file, Reason: why, Source: r.Source})
@@ -258,7 +262,8 @@ func (e *erasing) rewriteFiles(f *data.Folder, fresh string, ds *rung.Dataset) e
 		if err != nil {
 			return 0, 0, "", err
 		}
-		return n, generated, out.Digest(), out.Finish()
+		err = out.Finish() // the digest is that of what was written out
+		return n, generated, out.Digest(), err
 	}
 	for i := range ds.Splits {
 		s := &ds.Splits[i]

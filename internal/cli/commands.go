@@ -30,6 +30,8 @@ func commands(s *settings) []*cobra.Command {
 		newMetricsCommand(s),
 		newReleaseCommand(s),
 		newReleasesCommand(s),
+		newReviewCommand(s),
+		newBOMCommand(s),
 		newAliasCommand(s),
 		newRolloutCommand(s),
 		newServeCommand(s),

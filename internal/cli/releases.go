@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,9 @@ type releasesOptions struct {
 type releasesDocument struct {
 	Releases []rung.ReleaseLine `json:"releases"`
 	Aliases  []rung.AliasMove   `json:"aliases"`
-	History  []rung.AliasMove   `json:"history,omitempty"` // newest first, with --history
+	// Reviews is where the risk review of a release stands, by TASK@VERSION; releases without one are not in it.
+	Reviews map[string]rung.ReviewState `json:"reviews,omitempty"`
+	History []rung.AliasMove            `json:"history,omitempty"` // newest first, with --history
 }
 
 func newReleasesCommand(s *settings) *cobra.Command {
@@ -79,6 +82,16 @@ func (o *releasesOptions) read(ctx context.Context, sh *shelf) (*releasesDocumen
 	if err != nil {
 		return nil, err
 	}
+	reviews, err := sh.serving.Reviews(ctx, o.task)
+	if err != nil {
+		return nil, err
+	}
+	for i := range reviews {
+		if out.Reviews == nil {
+			out.Reviews = map[string]rung.ReviewState{}
+		}
+		out.Reviews[reviews[i].Task+"@"+reviews[i].Version] = reviews[i].StateOn(time.Now())
+	}
 	out.Releases, out.Aliases = append(out.Releases, lines...), append(out.Aliases, aliases...)
 	if o.task != "" && len(lines) == 0 {
 		return nil, &rung.Error{Code: rung.CodeNotFound, What: "the task " + o.task + " has no release", Do: "see rung releases; rung release makes one"}
@@ -117,7 +130,7 @@ func (s *settings) printReleases(d *releasesDocument) error {
 		_, err := fmt.Fprintln(s.Out, "No release yet; rung release makes one of the newest climb.")
 		return err
 	}
-	rows := [][]string{{"release", "aliases", "rung", "model", "made", "by", "note"}}
+	rows := [][]string{{"release", "aliases", "rung", "model", "made", "by", "review", "note"}}
 	for _, l := range d.Releases {
 		var names []string
 		for _, a := range d.Aliases {
@@ -125,7 +138,7 @@ func (s *settings) printReleases(d *releasesDocument) error {
 				names = append(names, a.Alias)
 			}
 		}
-		rows = append(rows, []string{l.Task + "@" + l.Version, strings.Join(names, ", "), string(l.Rung), string(l.Model), when(l.At), person(l.By), l.Note})
+		rows = append(rows, []string{l.Task + "@" + l.Version, strings.Join(names, ", "), string(l.Rung), string(l.Model), when(l.At), person(l.By), reviewText(d.Reviews[l.Task+"@"+l.Version], l.Review), l.Note})
 	}
 	_, err := fmt.Fprint(s.Out, strings.Join(report.Columns(rows), "\n")+"\n")
 	return err

@@ -25,7 +25,7 @@ func MayPoint(line *rung.ReleaseLine, alias string, review *rung.Review, day tim
 	}
 	place := line.Task + "@" + line.Version
 	no := func(what string) error {
-		return &rung.Error{Code: rung.CodeDenied, Place: place, What: what + ", and " + alias + " demands a signed one (require_review)", Do: "rung review " + place + ", and have it signed: rung review sign"}
+		return &rung.Error{Code: rung.CodeDenied, Place: place, What: what + ", and " + alias + " demands a signed one (require_review)", Do: "rung review " + place + " shows what is to be answered; rung review " + place + " --sign --name NAME signs it"}
 	}
 	switch {
 	case review == nil:
