@@ -225,7 +225,7 @@ func (l *loader) expand(b []byte) ([]byte, error) {
 		return nil, errDamaged
 	}
 	var out bytes.Buffer
-	out.Grow(int(min(n, 64<<20)))
+	out.Grow(int(min(n, 8*int64(len(b)))))
 	if got, err := io.Copy(&out, io.LimitReader(r, n)); err != nil || got != n {
 		return nil, errDamaged
 	}
