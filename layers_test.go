@@ -21,6 +21,7 @@ var rooms = map[string][]string{
 	"internal/stats":      {"internal/stats/dist"},
 	"internal/stats/dist": {},
 	"internal/form":       {"rung"},
+	"internal/fill":       {},
 	"internal/task":       {"rung", "internal/govern"},
 	"internal/extract":    {"rung"},
 	"internal/model":      {"rung"},
@@ -52,7 +53,7 @@ var rooms = map[string][]string{
 	"internal/engine":          {"rung", "internal/model", "internal/venv", "python"},
 	"internal/tune":            {"rung", "internal/venv", "python"},
 
-	"internal/recipe":   {"rung", "internal/extract", "internal/form", "internal/grade", "internal/model", "internal/retrieve", "internal/tune"},
+	"internal/recipe":   {"rung", "internal/extract", "internal/fill", "internal/form", "internal/grade", "internal/model", "internal/retrieve", "internal/tune"},
 	"internal/climb":    {"rung", "internal/grade", "internal/recipe", "internal/stats", "internal/stats/dist"},
 	"internal/rating":   {"rung", "internal/form", "internal/stats", "internal/stats/dist", "internal/store"},
 	"internal/web":      {"rung", "internal/rating"},
@@ -80,7 +81,7 @@ var rooms = map[string][]string{
 
 	"internal/curate": {"rung", "internal/contam", "internal/data", "internal/datacheck", "internal/dedupe", "internal/form", "internal/formats", "internal/govern", "internal/pii",
 		"internal/report", "internal/rows", "internal/task"},
-	"internal/report":            {"rung", "internal/modes", "internal/stats"},
+	"internal/report":            {"rung", "internal/fill", "internal/modes", "internal/stats"},
 	"internal/browsertest":       {},
 	"internal/sharedtest":        {},
 	"internal/report/reporttest": {"rung", "internal/model", "internal/report", "internal/stats", "internal/store"},

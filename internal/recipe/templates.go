@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/template"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/fill"
 )
 
 // The built-in templates. Their text is part of every candidate, so a change here makes new candidates and never changes
@@ -80,21 +80,14 @@ type passageValues struct {
 }
 
 // parsed is a candidate's template, ready to run.
-type parsed struct{ system, user *template.Template }
+type parsed struct{ system, user *fill.Template }
 
 func parseTemplate(t rung.Template) (parsed, error) {
-	parse := func(name, text string) (*template.Template, error) {
-		tmpl, err := template.New(name).Option("missingkey=error").Parse(partials)
-		if err != nil {
-			return nil, err
-		}
-		return tmpl.Parse(text)
-	}
-	system, err := parse("system", t.System)
+	system, err := fill.Text("system", partials, t.System)
 	if err != nil {
 		return parsed{}, badTemplate(t, err)
 	}
-	user, err := parse("user", t.User)
+	user, err := fill.Text("user", partials, t.User)
 	if err != nil {
 		return parsed{}, badTemplate(t, err)
 	}
@@ -105,7 +98,7 @@ func badTemplate(t rung.Template, err error) error {
 	return &rung.Error{Code: rung.CodeInput, Place: "template " + t.Name, What: "it cannot be read: " + err.Error(), Do: "correct the template", Err: err}
 }
 
-func execute(t *template.Template, v *values) (string, error) {
+func execute(t *fill.Template, v *values) (string, error) {
 	var buf bytes.Buffer
 	if err := t.Execute(&buf, v); err != nil {
 		return "", err

@@ -5,10 +5,10 @@ import (
 	_ "embed"
 	"fmt"
 	"html"
-	"html/template"
 	"io"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/fill"
 )
 
 //go:embed page/dataset.html
@@ -118,7 +118,7 @@ type DatasetLabel struct {
 
 // DatasetHTML writes the page. It needs nothing else, and has no script.
 func DatasetHTML(w io.Writer, v *DatasetPage) error {
-	t, err := template.New("dataset").Parse(datasetTemplate)
+	t, err := fill.Page("dataset", nil, datasetTemplate)
 	if err != nil {
 		return fmt.Errorf("dataset template: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/fill"
 )
 
 //go:embed page/match.html
@@ -51,7 +52,7 @@ type matchText struct {
 
 // MatchHTML writes a matchup as one page that needs nothing else.
 func MatchHTML(w io.Writer, d *MatchDetails) error {
-	t, err := template.New("match").Funcs(matchFuncs(d.Doc)).Parse(matchTemplate)
+	t, err := fill.Page("match", matchFuncs(d.Doc), matchTemplate)
 	if err != nil {
 		return fmt.Errorf("comparison template: %w", err)
 	}
@@ -127,7 +128,7 @@ func matchTexts(d *MatchDetails, from int) []matchText {
 }
 
 // matchFuncs are how the template writes figures; an interval never without its level, n and method.
-func matchFuncs(m *rung.Matchup) template.FuncMap {
+func matchFuncs(m *rung.Matchup) fill.Funcs {
 	f := evalFigures(false)
 	limit := 0.0
 	var values []float64
@@ -142,7 +143,8 @@ func matchFuncs(m *rung.Matchup) template.FuncMap {
 	s := scoreScale(values, 8, 252)
 	k := &methodKeys{}
 	ds := scale{low: -limit, high: limit, from: 8, to: 252}
-	return template.FuncMap{
+	return fill.Funcs{
+		"short": rung.Digest.Short,
 		"score": f.score, "signed": f.signed, "percent": percent, "count": count, "pvalue": f.pvalue, "millis": millis, "usd": usd,
 		"ends":    func(iv rung.Interval) string { f := f.wide(iv); return f.score(iv.Low) + "–" + f.score(iv.High) },
 		"here":    func(iv rung.Interval) string { return f.wide(iv).score(iv.Value) },

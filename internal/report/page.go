@@ -8,8 +8,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
-	"html/template"
 	"io"
+
+	"github.com/rung-dev/rung/internal/fill"
 )
 
 //go:embed page/page.html
@@ -55,7 +56,7 @@ func writePage(ctx context.Context, w io.Writer, d *Details, src Source, limit i
 	if err != nil {
 		return err
 	}
-	t, err := template.New("page").Parse(pageTemplate)
+	t, err := fill.Page("page", nil, pageTemplate)
 	if err != nil {
 		return fmt.Errorf("page template: %w", err)
 	}
