@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"hash/maphash"
 	"regexp"
 	"strings"
 	"unicode"
@@ -122,7 +121,6 @@ type endStat struct {
 	lengths  map[int]int // length in characters → texts
 	longest  int
 	long     []ExampleRow // rows of the longest length
-	spaced   bool
 }
 
 const wordsOfSentence = 8
@@ -197,7 +195,7 @@ func stillOpen(s []byte) (opens, open bool) {
 		err := json.Unmarshal(s, &v)
 		return true, err != nil && strings.Contains(err.Error(), "unexpected end")
 	}
-	if bytes.IndexAny(s, "([{") < 0 {
+	if !bytes.ContainsAny(s, "([{") {
 		return false, false
 	}
 	depth, last := 0, 0
@@ -291,10 +289,9 @@ func (c *checker) again(ctx context.Context) error {
 
 type secondPass struct {
 	c     *checker
-	x, in rows.Extractor
+	x     rows.Extractor
 	ends  [2]endStat
 	gives *giveaways
-	json  bool
 }
 
 func (p *secondPass) row(r rows.Row) error {
@@ -374,5 +371,3 @@ func waysOf(way int) []string {
 	}
 	return out
 }
-
-func hashOf(s string) uint64 { return maphash.String(idSeed, s) }

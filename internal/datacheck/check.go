@@ -6,7 +6,6 @@ package datacheck
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"slices"
@@ -221,10 +220,4 @@ var Checks = []Known{
 	{"order", "rows that are sorted by their label"},
 	{"copies", "rows that repeat another row of their split"},
 	{"few", "too few held-out rows for the decision"},
-}
-
-// values are the fields of an input; a bare value is one field called input.
-type value struct {
-	name string
-	raw  json.RawMessage
 }

@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // Lengths are estimated tokens: four ASCII characters a token, two of three other characters.
@@ -167,6 +166,3 @@ func (c *checker) reportEmpty() {
 	}
 	c.find("empty", Warn, e.standIn.n, e.outputs, Finding{What: "outputs are stand-ins for an answer, such as N/A or TODO", Do: "write the answer, or leave the rows out; if it is meant, say so in the instructions", Method: "outputs of at most 60 bytes that are one of a list of stand-ins, or signs alone", Examples: e.standIn.kept})
 }
-
-// lower is a text for counting words.
-func lower(b []byte) string { return strings.ToLower(string(b)) }
