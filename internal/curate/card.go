@@ -164,7 +164,7 @@ func (w *folder) head(b *strings.Builder) {
 	}
 	b.WriteString("---\n\n")
 	if at := w.shape.root.mixed(""); at != "" {
-		fmt.Fprintf(b, "The values of `%s` have several types, which Hugging Face's `datasets` cannot load as they are: `rung data convert` writes them in a form that it can.\n\n", at)
+		fmt.Fprintf(b, "The values of `%s` have several types or too many different keys to be described, so Hugging Face's `datasets` may not load these files as they are: `rung data convert` writes them in a form that it can.\n\n", at)
 	}
 }
 
