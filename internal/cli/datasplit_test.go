@@ -38,7 +38,7 @@ func TestDataSplitFreezes(t *testing.T) {
 	if status, _, stderr := rungOut(t, "data", "split", in, "--by", "time", "--out", out); status != 8 || !strings.Contains(stderr, "another held-out set already") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
-	if status, text, _ := rungOut(t, "data", "split", in, "--by", "time", "--heldout-after", "2026-11-01", "--out", out, "--replace"); status != 0 || !strings.Contains(text, "held-out from then on") {
+	if status, text, _ := rungOut(t, "data", "split", in, "--by", "time", "--heldout-after", "2026-11-01", "--out", out, "--replace"); status != 0 || !strings.Contains(text, "split by time: train before 2026-08-01") {
 		t.Errorf("status %d: %s", status, text)
 	}
 	if status, _, _ := rungOut(t, "data", "split", in, "--train", "0.5", "--heldout", "40"); status != 2 {
