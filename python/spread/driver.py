@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pathlib
+import queue
 import re
 import socket
 import struct
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 
 HEAD = ">IB"  # what workers use is sent to them by value, and a struct.Struct cannot be
@@ -228,8 +230,28 @@ class Cluster:
             give(self.ray.get(under_way.popleft()))
 
 
+def frames(stream):
+    """Gives the frames of a stream one by one. A thread reads ahead, so that its end is seen while Ray works: nobody waits for the result then."""
+    waiting = queue.Queue(maxsize=10_000)
+
+    def listen() -> None:
+        kind = "-"
+        while kind:
+            try:
+                kind, body = read(stream)
+            except RungError:
+                kind, body = "", b""
+            waiting.put((kind, body))
+        time.sleep(15)  # what is under way may end well
+        os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return waiting.get
+
+
 def serve(inbox, out) -> None:
     lock = threading.Lock()
+    following = frames(inbox)
 
     def say(kind: str, body: bytes = b"") -> None:
         with lock:
@@ -245,7 +267,7 @@ def serve(inbox, out) -> None:
     cluster = None
     try:
         while True:
-            kind, body = read(inbox)
+            kind, body = following()
             if kind == "":
                 break
             if kind == "J":
@@ -255,7 +277,7 @@ def serve(inbox, out) -> None:
                 cluster.use(body)
             elif kind == "M":
                 what = json.loads(body)
-                parts = [read(inbox)[1] for _ in range(what["parts"])]
+                parts = [following()[1] for _ in range(what["parts"])]
                 (cluster.through_data if what["files"] else cluster.through_workers)(parts, lambda answer: say("R", answer))
                 say("D")
     except BaseException as e:  # whatever it is, rung must hear of it
