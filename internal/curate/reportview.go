@@ -202,9 +202,10 @@ func (s *Summary) facts(t *rung.Terms) []report.DatasetFact {
 }
 
 func (s *Summary) source(x *rung.Source) report.DatasetSource {
-	out := report.DatasetSource{Name: x.Name, Files: x.Files}
+	out := report.DatasetSource{Name: x.Name}
 	for _, f := range x.Files {
 		out.Rows += f.Rows
+		out.Files = append(out.Files, report.DatasetRawFile{File: f.File, Format: f.Format, Encoding: f.Encoding, Digest: f.Digest.Short(), Bytes: f.Bytes, Rows: f.Rows})
 	}
 	out.Facts = append(out.Facts, report.DatasetFact{Name: "obtained", Value: orNot(x.Obtained), Unstated: x.Obtained == ""})
 	if x.URL != "" {

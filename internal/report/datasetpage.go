@@ -7,7 +7,6 @@ import (
 	"html"
 	"io"
 
-	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/fill"
 )
 
@@ -51,9 +50,16 @@ type DatasetFact struct {
 type DatasetSource struct {
 	Name   string
 	Facts  []DatasetFact
-	Files  []rung.SourceFile
+	Files  []DatasetRawFile
 	Rows   int
 	Broken int
+}
+
+// DatasetRawFile is a raw file.
+type DatasetRawFile struct {
+	File, Format, Encoding, Digest string
+	Bytes                          int64
+	Rows                           int
 }
 
 // DatasetPersonal says what was found of personal data and what was done about it.
