@@ -7,19 +7,21 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung/internal/datacheck"
+	"github.com/rung-dev/rung/internal/formats"
 )
 
 // printDataCheck tells a person what was found: first what the rows are, then the findings, worst first.
-func printDataCheck(w io.Writer, r *datacheck.Report, files []string, all bool) {
+func printDataCheck(w io.Writer, r *datacheck.Report, files []formats.FileReport, all bool) {
 	names := make([]string, 0, 4)
 	for i, f := range files {
 		if i == 3 {
 			names = append(names, fmt.Sprintf("and %d more", len(files)-3))
 			break
 		}
-		names = append(names, filepath.Base(f))
+		names = append(names, filepath.Base(f.File))
 	}
 	fmt.Fprintf(w, "%s in %s: %s\n", counted(r.Rows, "row"), strings.Join(names, ", "), severities(r.Counts))
+	printReading(w, files)
 	printRows(w, r)
 	for i := range r.Findings {
 		f := &r.Findings[i]
@@ -30,6 +32,33 @@ func printDataCheck(w io.Writer, r *datacheck.Report, files []string, all bool) 
 		printFinding(w, f)
 	}
 	printSkipped(w, r, all)
+}
+
+// printReading says how the files were read, where they had to be understood: each way once.
+func printReading(w io.Writer, files []formats.FileReport) {
+	said := map[string]bool{}
+	for i := range files {
+		f := &files[i]
+		parts := append([]string{}, f.Chosen...)
+		for j, l := range f.LeftOut {
+			if j == 3 {
+				parts = append(parts, fmt.Sprintf("%d more left out", len(f.LeftOut)-j))
+				break
+			}
+			parts = append(parts, fmt.Sprintf("left out: %s (%s)", l.What, someRows(l.Rows)))
+		}
+		for _, p := range f.Repairs {
+			parts = append(parts, fmt.Sprintf("%s (%s)", p.Kind, someRows(p.Rows)))
+		}
+		if f.Format == formats.Rung && len(parts) == 0 {
+			continue
+		}
+		line := strings.Join(append([]string{"read as " + string(f.Format)}, parts...), "; ")
+		if !said[line] && len(said) < 5 {
+			said[line] = true
+			fmt.Fprintln(w, wrapped("  ", "  ", line))
+		}
+	}
 }
 
 func printRows(w io.Writer, r *datacheck.Report) {

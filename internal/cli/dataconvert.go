@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,17 +17,11 @@ import (
 )
 
 type convertOptions struct {
-	files        []string
+	files []string
+	readFlags
 	out, removed string
-	from, to     string
-	encoding     string
-	input        []string
-	output       string
-	mapping      map[string]string
-	chat         string
+	to           string
 	strict       bool
-	maxExpanded  string
-	maxRatio     int64
 }
 
 func newDataConvertCommand(s *settings) *cobra.Command {
@@ -64,16 +56,9 @@ Without --out, only the report is made. docs/data-formats.md has the rules of ev
 	f := c.Flags()
 	f.StringVar(&o.out, "out", "", "write the rows to this file or folder; a name that ends in .gz is compressed")
 	f.StringVar(&o.removed, "removed", "", "write the rows that cannot be read to this file (default: beside --out, ending in .removed.jsonl)")
-	f.StringVar(&o.from, "from", "", "format of the rows: rung, flat, text, chat, sharegpt, alpaca, labelstudio, promptfoo, traces, folder (default: found)")
 	f.StringVar(&o.to, "to", "", "format to write: rung, jsonl, json, csv, tsv, parquet, hf, text, chat, sharegpt, alpaca, labelstudio, promptfoo, folder (default: by the ending of --out)")
-	f.StringVar(&o.encoding, "encoding", "", "encoding of the text, such as shift_jis or windows-1251 (default: found)")
-	f.StringSliceVar(&o.input, "input", nil, "keys or columns that are the input; '*' takes all without another role (default: found)")
-	f.StringVar(&o.output, "output", "", "key or column that is the output (default: found)")
-	f.StringToStringVar(&o.mapping, "map", nil, "role=key, for the roles id, output, alternatives, segment, group, split, time, person and input.NAME")
-	f.StringVar(&o.chat, "chat", "", "keep the input of chats as text (one question, with the system turn) or as messages (default: what the first 1,000 rows need)")
 	f.BoolVar(&o.strict, "strict", false, "end with an error where the format that is written cannot hold a row as it is")
-	f.StringVar(&o.maxExpanded, "max-expanded", "64GiB", "how much a compressed file may expand to")
-	f.Int64Var(&o.maxRatio, "max-ratio", 200, "how many times its size a compressed file may expand to, beyond its first 64 MiB")
+	o.readFlags.add(f)
 	return c
 }
 
@@ -115,52 +100,22 @@ func (o *convertOptions) check() error {
 		return usage("--out and --removed are one file")
 	}
 	for _, to := range []string{o.out, o.removed} {
-		info, err := os.Stat(to)
-		if err != nil {
-			continue
-		}
-		for _, from := range o.files {
-			if other, err := os.Stat(from); err == nil && os.SameFile(info, other) {
-				return &rung.Error{Code: rung.CodeUsage, Place: to, What: "is a file that is read; nothing is changed in place", Do: "write to another"}
-			}
+		if isRead(to, o.files) {
+			return &rung.Error{Code: rung.CodeUsage, Place: to, What: "is a file that is read; nothing is changed in place", Do: "write to another"}
 		}
 	}
 	return nil
-}
-
-// byteSize reads 512MiB, 64GiB and the like.
-func byteSize(s string) (int64, error) {
-	text := strings.TrimSpace(s)
-	for _, u := range []struct {
-		name string
-		size int64
-	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}} {
-		number, ok := strings.CutSuffix(text, u.name)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
-		if err != nil || n <= 0 || n > (1<<62)/u.size {
-			break
-		}
-		return n * u.size, nil
-	}
-	return 0, usage("%q is no size: write 512MiB or 64GiB", s)
 }
 
 func runConvert(ctx context.Context, o *convertOptions) (*convertDocument, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	size, err := byteSize(o.maxExpanded)
+	read, err := o.readFlags.options()
 	if err != nil {
 		return nil, err
 	}
-	if o.maxRatio <= 0 {
-		return nil, usage("--max-ratio %d: write a number from 1", o.maxRatio)
-	}
-	read := formats.Options{Format: formats.Format(o.from), Encoding: o.encoding, Input: o.input, Output: o.output, Map: o.mapping, Conversation: formats.Conversation(o.chat),
-		MaxExpanded: size, MaxRatio: o.maxRatio, Number: true}
+	read.Number = true
 	gone, err := rows.Create(o.removed)
 	if err != nil {
 		return nil, err

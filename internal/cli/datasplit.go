@@ -16,12 +16,13 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/data"
+	"github.com/rung-dev/rung/internal/formats"
 	"github.com/rung-dev/rung/internal/rows"
 	"github.com/rung-dev/rung/internal/task"
 )
 
 type dataSplitOptions struct {
-	rowKeys
+	readFlags
 	files    []string
 	out      string
 	task     string
@@ -32,6 +33,8 @@ type dataSplitOptions struct {
 	heldout  string
 	segments [2][]string // dev, heldout
 	replace  bool
+	anew     bool
+	fields   []string // of the task
 }
 
 func newDataSplitCommand(s *settings) *cobra.Command {
@@ -39,8 +42,8 @@ func newDataSplitCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "split FILE|FOLDER…",
 		Short: "Deal rows out to train, dev and held-out, and freeze them",
-		Long: `Split writes train.jsonl, dev.jsonl and heldout.jsonl to a folder, the rows as they are, with split.json, which has the digests. What it
-decides follows from the rows' content: their order changes nothing. Groups and near-copies are never torn, whatever the way:
+		Long: `Split reads rows of any format that rung data convert reads and writes train.jsonl, dev.jsonl and heldout.jsonl to a folder, as rows of rung
+that name their split, with split.json, which has the digests. What it decides follows from the rows' content: their order changes nothing. Groups and near-copies are never torn, whatever the way:
 
   --by content   a hash of the content, or of the group (default)
   --by group     the same, where every row must name its group
@@ -48,7 +51,8 @@ decides follows from the rows' content: their order changes nothing. Groups and 
   --by segment   whole segments
 
 --stratify label gives each label its share of every split, --stratify segment each segment. --train, --dev and --heldout are shares, or
-counts of rows when they are above 1. Rows that name a split keep it. A row that repeats a row of another split and is itself marked or
+counts of rows when they are above 1. Rows that name a split, or whose file does
+(test.jsonl), keep it; --anew deals them too. A row that repeats a row of another split and is itself marked or
 dated for this one goes to left_out.jsonl with its reason.
 
 A folder that has another held-out set already is not written over: its scores would no longer compare. --replace does.`,
@@ -79,8 +83,8 @@ A folder that has another held-out set already is not written over: its scores w
 	f.StringVar(&o.heldout, "heldout-after", "", "with --by time: held-out begins here, such as 2026-06-01")
 	f.StringSliceVar(&o.segments[0], "dev-segment", nil, "with --by segment: this segment goes to dev")
 	f.StringSliceVar(&o.segments[1], "heldout-segment", nil, "with --by segment: this segment is held out")
-	f.StringSliceVar(&o.input, "input", nil, "fields of the input, of rows that have no input of their own (default: those of the task, or all keys that are nothing else)")
-	f.StringVar(&o.output, "output", "", "key of the output, of such rows")
+	o.readFlags.add(f)
+	f.BoolVar(&o.anew, "anew", false, "deal rows out whatever split they name, or their file does")
 	f.BoolVar(&o.replace, "replace", false, "write over another held-out set")
 	return c
 }
@@ -109,16 +113,7 @@ func (o *dataSplitOptions) run(ctx context.Context) (*splitDocument, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := dataFiles(o.files)
-	if err != nil {
-		return nil, err
-	}
-	var all []rung.DatasetRow
-	broken := 0
-	err = o.rowKeys.files(ctx, files, func(d *rung.DatasetRow, _ rung.Origin) error {
-		all = append(all, *d)
-		return nil
-	}, func(rung.RemovedRow) error { broken++; return nil })
+	all, places, found, err := o.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -126,17 +121,42 @@ func (o *dataSplitOptions) run(ctx context.Context) (*splitDocument, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc := &splitDocument{Files: files, By: string(opt.Rules.By), Rules: opt.Rules, Rows: len(all), Counts: dealt.Counts, Clusters: dealt.Clusters, LeftOut: len(dealt.LeftOut),
+	doc := &splitDocument{Files: o.files, By: string(opt.Rules.By), Rules: opt.Rules, Rows: len(all), Counts: dealt.Counts, Clusters: dealt.Clusters, LeftOut: len(dealt.LeftOut),
 		Heldout: dealt.Heldout, Digest: dealt.Digest, Written: map[string]rung.Digest{}, Notes: append([]string{}, dealt.Notes...)}
 	delete(doc.Counts, "")
 	if doc.By == "" {
 		doc.By = "content"
 	}
-	if broken > 0 {
-		doc.Notes = append(doc.Notes, fmt.Sprintf("%s cannot be read and are in no split; rung data check shows them", counted(broken, "row")))
+	if found.Broken > 0 {
+		doc.Notes = append(doc.Notes, fmt.Sprintf("%s cannot be read and are in no split; rung data check shows them", counted(found.Broken, "row")))
 	}
 	doc.labels(all, dealt.Splits)
-	return doc, o.write(ctx, files, doc, dealt)
+	return doc, o.write(doc, dealt, all, places, found)
+}
+
+// read reads all rows, each with its file and line.
+func (o *dataSplitOptions) read(ctx context.Context) (all []rung.DatasetRow, places []rung.Origin, found *formats.Report, err error) {
+	read, err := o.readFlags.options()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	read.Number, read.Fields = true, o.fields
+	named := 0
+	found, err = formats.Read(ctx, o.files, read, func(d *rung.DatasetRow, from rung.Origin) error {
+		if o.anew {
+			d.Split = ""
+		}
+		if d.Split != "" {
+			named++
+		}
+		all, places = append(all, *d), append(places, rung.Origin{File: from.File, Line: from.Line})
+		return nil
+	}, func(rung.RemovedRow) error { return nil })
+	if err == nil && named == len(all) && named > 0 && !slices.ContainsFunc(all, func(d rung.DatasetRow) bool { return d.Split != all[0].Split }) {
+		err = &rung.Error{Code: rung.CodeInput, Place: strings.Join(o.files, ", "), What: fmt.Sprintf("all %s are of the split %s already, by a key of theirs or the name of their file", counted(named, "row"), all[0].Split),
+			Do: "deal them out all the same with --anew, or name the files of the other splits too"}
+	}
+	return all, places, found, err
 }
 
 // options puts the flags and the task's split together.
@@ -148,9 +168,7 @@ func (o *dataSplitOptions) options() (opt data.SplitOptions, err error) {
 			return opt, err
 		}
 		opt.Shares, opt.Rules = f.Task.Split, f.Task.SplitRules
-		if len(o.input) == 0 {
-			o.input = fieldNames(f.Task)
-		}
+		o.fields = fieldNames(f.Task)
 	}
 	switch o.by {
 	case "":
@@ -191,7 +209,7 @@ const maxSplitLabels = 100
 func (d *splitDocument) labels(all []rung.DatasetRow, splits []rung.Split) {
 	counts := map[string]labelsOfTask{}
 	for i := range all {
-		label := bareText(all[i].Output)
+		label := labelText(all[i].Output)
 		if label == "" || len(label) > 60 {
 			return
 		}
@@ -208,6 +226,18 @@ func (d *splitDocument) labels(all []rung.DatasetRow, splits []rung.Split) {
 	}
 }
 
+// labelText is the text of a JSON string, number or truth value.
+func labelText(raw json.RawMessage) string {
+	var text string
+	switch {
+	case len(raw) == 0 || raw[0] == 'n' || raw[0] == '{' || raw[0] == '[':
+		return ""
+	case json.Unmarshal(raw, &text) == nil:
+		return text
+	}
+	return string(raw)
+}
+
 // leftRow is a line of left_out.jsonl.
 type leftRow struct {
 	Reason string          `json:"reason"`
@@ -220,7 +250,7 @@ type leftRow struct {
 const splitRecord = "split.json"
 
 // write writes the splits; all files appear whole, split.json last.
-func (o *dataSplitOptions) write(ctx context.Context, files []string, doc *splitDocument, dealt *data.Dealt) (err error) {
+func (o *dataSplitOptions) write(doc *splitDocument, dealt *data.Dealt, all []rung.DatasetRow, places []rung.Origin, found *formats.Report) error {
 	if o.out == "" {
 		return nil
 	}
@@ -230,24 +260,24 @@ func (o *dataSplitOptions) write(ctx context.Context, files []string, doc *split
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return rows.Unwritable(o.out, err)
 	}
-	set, err := rows.Open(ctx, files, "")
-	if err != nil {
-		return err
+	read := slices.Clone(o.files)
+	for i := range found.Files {
+		read = append(read, found.Files[i].File)
 	}
-	defer func() { err = errors.Join(err, set.Close()) }()
 	names := map[rung.Split]string{rung.Train: "train.jsonl", rung.Dev: "dev.jsonl", rung.HeldoutIs: "heldout.jsonl", "": "left_out.jsonl"}
 	outs := map[rung.Split]*rows.Output{}
 	for split, name := range names {
 		path := filepath.Join(o.out, name)
-		if set.Holds(path) {
+		if isRead(path, read) {
 			return &rung.Error{Code: rung.CodeUsage, Place: path, What: "is a file that is read; nothing is changed in place", Do: "write to another folder"}
 		}
+		var err error
 		if outs[split], err = rows.Create(path); err != nil {
 			return err
 		}
 		defer outs[split].Abandon()
 	}
-	if err := o.deal(ctx, set, dealt, outs); err != nil {
+	if err := dealRows(dealt, all, places, outs); err != nil {
 		return err
 	}
 	for split, out := range outs {
@@ -263,34 +293,31 @@ func (o *dataSplitOptions) write(ctx context.Context, files []string, doc *split
 	return o.record(doc)
 }
 
-// deal writes each readable row to the file of its split.
-func (o *dataSplitOptions) deal(ctx context.Context, set *rows.Set, dealt *data.Dealt, outs map[rung.Split]*rows.Output) error {
-	var x rows.Extractor
+// dealRows writes each row to the file of its split.
+func dealRows(dealt *data.Dealt, all []rung.DatasetRow, places []rung.Origin, outs map[rung.Split]*rows.Output) error {
 	left := dealt.LeftOut
-	n := 0
-	return set.Each(ctx, func(_ int, r rows.Row) error {
-		if _, err := x.Members(r.Raw); err != nil {
-			return nil //nolint:nilerr // unreadable rows are counted in the notes and are in no split
-		}
-		if n >= len(dealt.Splits) {
-			return &rung.Error{Code: rung.CodeInput, Place: set.Files[r.Place.File].Name, What: "the file changed while it was read", Do: "run again when nothing writes to it"}
-		}
-		split := dealt.Splits[n]
-		n++
+	for i := range all {
+		split := dealt.Splits[i]
 		if split != "" {
-			return outs[split].Line(r.Raw)
+			all[i].Split = split
 		}
-		record := leftRow{Reason: "left_out", File: set.Files[r.Place.File].Name, Line: r.Line, Row: rawRow(r.Raw)}
-		if len(left) > 0 && left[0].Row == n-1 {
-			record.Reason, record.Of = left[0].Reason, left[0].Of+1
-			left = left[1:]
+		line, err := jsonLine(&all[i])
+		if err == nil && split == "" {
+			record := leftRow{Reason: "left_out", File: places[i].File, Line: places[i].Line, Row: line}
+			if len(left) > 0 && left[0].Row == i {
+				record.Reason, record.Of = left[0].Reason, left[0].Of+1
+				left = left[1:]
+			}
+			line, err = jsonLine(&record)
 		}
-		b, err := json.Marshal(record)
+		if err == nil {
+			err = outs[split].Line(line)
+		}
 		if err != nil {
 			return err
 		}
-		return outs[""].Line(b)
-	})
+	}
+	return nil
 }
 
 // frozen refuses to write over another held-out set.

@@ -70,14 +70,14 @@ func (s *flatShape) outputKey(l *look) string {
 		return key
 	}
 	for _, key := range answers {
-		if l.has[key] > 0 && !slices.Contains(s.o.Input, key) {
+		if l.has[key] > 0 && !slices.Contains(s.o.Input, key) && !slices.Contains(s.o.Fields, key) {
 			return key
 		}
 	}
 	return ""
 }
 
-// inputKeys finds the input: what was named; keys that begin with input.; all other keys of rows whose output is called output; the usual
+// inputKeys finds the input: what was named; the fields of the task, where rows have one; keys that begin with input.; all other keys of rows whose output is called output; the usual
 // keys; or all that are left.
 func (s *flatShape) inputKeys(l *look, taken map[string]bool) {
 	for _, role := range slices.Sorted(maps.Keys(s.o.Map)) {
@@ -95,6 +95,12 @@ func (s *flatShape) inputKeys(l *look, taken map[string]bool) {
 		return
 	}
 	s.auto = !all
+	if s.auto && slices.ContainsFunc(s.o.Fields, func(k string) bool { return l.has[k] > 0 }) {
+		for _, key := range s.o.Fields {
+			s.fields = append(s.fields, part{key, key})
+		}
+		return
+	}
 	usual := slices.DeleteFunc(slices.Clone(asks), func(k string) bool { return l.has[k] == 0 || taken[k] })
 	for _, key := range l.keys {
 		name, own := strings.CutPrefix(key, "input.")

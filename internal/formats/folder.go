@@ -209,6 +209,12 @@ func hub(path string) ([]one, error) {
 	return out, nil
 }
 
+// noData reports a file that describes data, or that rung wrote of what is in no split.
+func noData(name string) bool {
+	return slices.Contains([]string{"dataset_info.json", "dataset_infos.json", "state.json", "package.json", "split.json", "left_out.jsonl", "removed.jsonl"}, name) ||
+		strings.HasSuffix(name, ".removed.jsonl")
+}
+
 // dataFiles lists the files of data in a folder, sorted. Links to files are followed, as the hub's cache has them, links to folders are not.
 func dataFiles(path string) ([]string, error) {
 	var out []string
@@ -220,7 +226,7 @@ func dataFiles(path string) ([]string, error) {
 		switch {
 		case e.IsDir() && hidden:
 			return filepath.SkipDir
-		case e.IsDir() || hidden, !slices.Contains(endings, strings.ToLower(filepath.Ext(p))), slices.Contains([]string{"dataset_info.json", "dataset_infos.json", "state.json", "package.json"}, e.Name()):
+		case e.IsDir() || hidden, !slices.Contains(endings, strings.ToLower(filepath.Ext(p))), noData(e.Name()):
 			return nil
 		}
 		info, err := os.Stat(p) // a cycle of links ends here

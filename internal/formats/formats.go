@@ -39,6 +39,8 @@ type Options struct {
 	// have no other role.
 	Input  []string
 	Output string
+	// Fields are those of a task's input. Flat rows that have one of them, and for which no Input is named, have these as their input.
+	Fields []string
 	// Map names the key of a role: id, output, alternatives, segment, group, split, time, person, or input.NAME for a field of another name.
 	Map map[string]string
 	// Conversation says what becomes of chats of one turn: ChatText, ChatMessages or "" for what the first thousand rows need.
@@ -46,6 +48,7 @@ type Options struct {
 	MaxExpanded  int64  // bytes that all compressed files may expand to together; 0: DefaultMaxExpanded
 	MaxRatio     int64  // how many times its size a compressed file may expand to; 0: DefaultMaxRatio
 	Number       bool   // a row whose id an earlier row has gets a number behind it, and its origin says so
+	OwnIDs       bool   // a row without an id stays without one; else it is named by what it says
 	Tmp          string // where working files go; "": the system's place
 }
 

@@ -256,6 +256,9 @@ func (r *reading) give(d *draft, raw []byte, line int, repairs []charset.Repair)
 
 // identify names a row that has no id by what it says.
 func (r *reading) identify(row *rung.DatasetRow, origin *rung.Origin) error {
+	if row.ID == "" && r.o.OwnIDs {
+		return nil
+	}
 	if row.ID == "" {
 		content, err := json.Marshal([]any{row.Input, row.Output, row.Alternatives})
 		if err != nil {
