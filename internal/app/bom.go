@@ -10,6 +10,7 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/engine"
 	"github.com/rung-dev/rung/internal/govern"
 	"github.com/rung-dev/rung/internal/tune"
 )
@@ -128,6 +129,9 @@ func modelCard(r *rung.Release) *cdx.MLModelCard {
 	for i := range r.Data {
 		sets = append(sets, cdx.MLDatasetChoice{Ref: dataRef(&r.Data[i])})
 	}
+	if c := trainingRows(r); c != nil {
+		sets = append(sets, cdx.MLDatasetChoice{Ref: c.BOMRef})
+	}
 	if len(sets) > 0 {
 		params.Datasets = &sets
 	}
@@ -170,6 +174,13 @@ func components(r *rung.Release, training []Package) []cdx.Component {
 	for i := range r.Data {
 		out = append(out, dataComponent(&r.Data[i]))
 	}
+	if c := trainingRows(r); c != nil {
+		out = append(out, *c)
+	}
+	if t := r.Candidate.Retrieval; t != nil && t.Embedder != "" && t.Embedder != r.Base.Model {
+		out = append(out, cdx.Component{BOMRef: "embedder:" + string(t.Embedder), Type: cdx.ComponentTypeMachineLearningModel, Name: string(t.Embedder), Description: "makes the vectors of the index",
+			Licenses: licences(nonEmpty(engine.FactOf(t.Embedder).Licence))})
+	}
 	for _, p := range r.Parts {
 		out = append(out, cdx.Component{BOMRef: "part:" + string(p.Digest), Type: cdx.ComponentTypeFile, Name: p.Kind, Hashes: sha(p.Digest), Properties: &[]cdx.Property{property("bytes", fmt.Sprint(p.Bytes))}})
 	}
@@ -182,6 +193,17 @@ func components(r *rung.Release, training []Package) []cdx.Component {
 	return out
 }
 
+// trainingRows are the rows that the adapter learned from, by their digest; nil where nothing was trained. They stand beside the datasets that
+// they were taken from, which a task with its own files has none of.
+func trainingRows(r *rung.Release) *cdx.Component {
+	a := r.Candidate.Adapter
+	if a == nil {
+		return nil
+	}
+	one := cdx.ComponentData{Type: cdx.ComponentDataTypeDataset, Name: "training rows", Classification: cmp.Or(string(r.Terms.Sensitivity), "not stated"), Description: TermsText(&r.Terms)}
+	return &cdx.Component{BOMRef: "rows:" + string(a.Data), Type: cdx.ComponentTypeData, Name: "training rows", Hashes: sha(a.Data), Licenses: licences(r.Terms.Licence), Data: &[]cdx.ComponentData{one}}
+}
+
 func nonEmpty(s string) []string {
 	if s == "" {
 		return nil
@@ -190,7 +212,7 @@ func nonEmpty(s string) []string {
 }
 
 func dataComponent(d *rung.DataRef) cdx.Component {
-	one := cdx.ComponentData{Type: cdx.ComponentDataTypeDataset, Name: d.Name, Classification: cmp.Or(string(d.Terms.Sensitivity), "not stated"), Description: termsText(&d.Terms)}
+	one := cdx.ComponentData{Type: cdx.ComponentDataTypeDataset, Name: d.Name, Classification: cmp.Or(string(d.Terms.Sensitivity), "not stated"), Description: TermsText(&d.Terms)}
 	if d.Terms.Sensitivity == rung.Personal || d.Terms.Sensitivity == rung.Special {
 		one.SensitiveData = &[]string{string(d.Terms.Sensitivity)}
 	}

@@ -25,7 +25,7 @@ import (
 func (p *Project) Climb(ctx context.Context, all, full bool, version string) (*rung.Document, error) {
 	ctx, cancel := p.WithWall(ctx)
 	defer cancel()
-	if err := p.Terms.strictly(p.Task); err != nil {
+	if err := p.Terms.Strictly(p.Task); err != nil {
 		return nil, err
 	}
 	if err := p.judgesReady(p.Grader); err != nil {

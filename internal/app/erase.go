@@ -80,8 +80,8 @@ type erasing struct {
 	opt    EraseOptions
 	finder *govern.Finder
 	out    Erasure
-	texts  []string      // of found rows, for the lists
-	raws   []rung.Digest // of the raw rows
+	texts  map[string][]string      // dataset → what its found rows say, for its list
+	raws   map[string][]rung.Digest // dataset → its raw rows
 	lists  map[string]*govern.Tombstones
 	beside map[string]string // dataset → folder of its description
 	why    map[string]string // row → by what it was found first
@@ -140,6 +140,12 @@ func (e *erasing) say(format string, args ...any) {
 }
 
 // The journal keeps what is looked for while an erasure is under way: once rows are gone from a dataset, nothing else knows what they said.
+// journal is what erasing.json holds.
+type journal struct {
+	govern.Wanted
+	Folders []string `json:"folders"` // of the datasets that are changed
+}
+
 func (e *erasing) journal() string {
 	if e.opt.Dir == "" {
 		return ""
@@ -152,9 +158,14 @@ func (e *erasing) resume() error {
 	if path := e.journal(); path != "" {
 		b, err := os.ReadFile(path)
 		if err == nil {
-			var was govern.Wanted
+			var was journal
 			if err := json.Unmarshal(b, &was); err != nil {
 				return &rung.Error{Code: rung.CodeStore, Place: path, What: "the journal of an interrupted erasure cannot be read: " + err.Error(), Do: "delete it, and name everything that was asked for again", Err: err}
+			}
+			for _, dir := range was.Folders { // killed while one was exchanged, only its new or its old copy may be there
+				if err := mend(dir); err != nil {
+					return err
+				}
 			}
 			e.out.Resumed = true
 			w = govern.Wanted{Persons: union(w.Persons, was.Persons), IDs: union(w.IDs, was.IDs), Texts: union(w.Texts, was.Texts), Phrases: union(w.Phrases, was.Phrases),
@@ -183,7 +194,11 @@ func (e *erasing) keepJournal() error {
 		w.IDs = append(w.IDs, id)
 	}
 	w.IDs = union(w.IDs, nil)
-	return govern.WriteWhole(path, marshal(&w, nil), 0o600)
+	j := journal{Wanted: w}
+	for i := range e.out.Datasets {
+		j.Folders = append(j.Folders, e.out.Datasets[i].Folder)
+	}
+	return govern.WriteWhole(path, marshal(&j, nil), 0o600)
 }
 
 func (e *erasing) dropJournal() error {
@@ -298,7 +313,7 @@ func (e *erasing) taskFiles(ctx context.Context) ([]string, error) {
 func (e *erasing) find(folders []string) error {
 	for known := -1; known != len(e.finder.Rows())+len(e.finder.Learned); {
 		known = len(e.finder.Rows()) + len(e.finder.Learned)
-		e.out.Datasets, e.texts, e.raws = e.out.Datasets[:0], nil, nil
+		e.out.Datasets, e.texts, e.raws = e.out.Datasets[:0], map[string][]string{}, map[string][]rung.Digest{}
 		for _, dir := range folders {
 			f, err := data.OpenFolder(dir)
 			if err != nil {
@@ -317,26 +332,23 @@ func (e *erasing) find(folders []string) error {
 // list is the list of erased rows of a dataset: beside its description where there is one, else in its folder.
 func (e *erasing) list(f *data.Folder) *govern.Tombstones { return e.lists[f.Dir] }
 
-func (e *erasing) openList(dir string) (path string, err error) {
+func (e *erasing) openList(d *ErasedDataset) (path string, err error) {
+	dir := d.Folder
 	path = filepath.Join(cmp.Or(e.beside[dir], filepath.Dir(dir)), govern.ErasedFile)
 	t, err := govern.OpenTombstones(path)
 	if err != nil {
 		return path, err
 	}
 	e.finder.Mark(t, e.out.On, e.opt.Why)
-	for _, id := range slices.Sorted(func(yield func(string) bool) {
-		for id := range e.finder.Rows() {
-			if !yield(id) {
-				return
-			}
+	for i := range d.Rows {
+		if id := d.Rows[i].ID; id != "" {
+			t.Add(govern.MarkID, id, e.out.On, e.opt.Why)
 		}
-	}) {
-		t.Add(govern.MarkID, id, e.out.On, e.opt.Why)
 	}
-	for _, raw := range e.raws {
+	for _, raw := range e.raws[dir] {
 		t.Add(govern.MarkRaw, string(raw), e.out.On, e.opt.Why)
 	}
-	for _, text := range e.texts {
+	for _, text := range e.texts[dir] {
 		t.Add(govern.MarkText, text, e.out.On, e.opt.Why)
 	}
 	e.lists[dir] = t
@@ -351,7 +363,7 @@ func (e *erasing) rewriteAll() error {
 			continue
 		}
 		var err error
-		if d.List, err = e.openList(d.Folder); err != nil {
+		if d.List, err = e.openList(d); err != nil {
 			return err
 		}
 		e.say("writing %s without %d rows", d.Name, len(d.Rows))

@@ -115,7 +115,7 @@ func (e *erasing) look(f *data.Folder) (*ErasedDataset, error) {
 				}
 				e.why[r.ID] = why
 				e.finder.Learn(&r)
-				e.texts = append(e.texts, govern.RowText(&r))
+				e.texts[f.Dir] = append(e.texts[f.Dir], govern.RowText(&r))
 				d.Rows = append(d.Rows, ErasedRow{ID: r.ID, In: file, Reason: why, Source: r.Source})
 				again = true
 				return nil
@@ -169,7 +169,7 @@ func (e *erasing) origins(f *data.Folder, d *ErasedDataset) error {
 		}
 		if i, ok := at[o.ID]; ok {
 			d.Rows[i].Source, d.Rows[i].File, d.Rows[i].Line = o.Source, o.File, o.Line
-			e.raws = append(e.raws, o.Raw)
+			e.raws[f.Dir] = append(e.raws[f.Dir], o.Raw)
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/govern"
 	"github.com/rung-dev/rung/internal/registry"
 	"github.com/rung-dev/rung/internal/store"
 )
@@ -118,12 +119,16 @@ func evaluationKnown(list []rung.Evidence) string {
 func dataKnown(r *rung.Release) string {
 	var lines []string
 	for _, d := range r.Data {
-		lines = append(lines, fmt.Sprintf("dataset %s, digest %s: %s", d.Name, d.Digest.Short(), termsText(&d.Terms)))
+		lines = append(lines, fmt.Sprintf("dataset %s, digest %s: %s", d.Name, d.Digest.Short(), TermsText(&d.Terms)))
 	}
-	return strings.Join(append(lines, "all of it: "+termsText(&r.Terms), "base model: "+cmp.Or(r.Base.Licence, "licence not known")), "\n")
+	return strings.Join(append(lines, "all of it: "+TermsText(&r.Terms), "base model: "+cmp.Or(r.Base.Licence, "licence not known")), "\n")
 }
 
-func termsText(t *rung.Terms) string {
+// TermsText is what terms say, in a line.
+func TermsText(t *rung.Terms) string {
+	if govern.Empty(t) {
+		return "nobody has stated any terms (licence, basis, retention, uses, sensitivity)"
+	}
 	uses := make([]string, len(t.Uses))
 	for i, u := range t.Uses {
 		uses[i] = string(u)
@@ -151,6 +156,9 @@ func failuresKnown(o *rung.Outcome) string {
 func fairnessKnown(docs []rung.Evaluation) string {
 	var lines []string
 	for i := range docs {
+		if isAttack(&docs[i]) {
+			continue // its segments are kinds of attacks
+		}
 		for _, s := range docs[i].Segments {
 			lines = append(lines, fmt.Sprintf("%s on %s: %s %s", cmp.Or(s.Segment, "no segment"), docs[i].Suite.Name, docs[i].Metric, figure(s.Metrics[docs[i].Metric])))
 		}
@@ -158,11 +166,19 @@ func fairnessKnown(docs []rung.Evaluation) string {
 	return cmp.Or(strings.Join(lines, "\n"), "Nothing was measured by segment (rung eval TASK "+"RELEASE does it where examples name one).")
 }
 
+// isAttack reports whether an evaluation is one of rung attack.
+func isAttack(d *rung.Evaluation) bool { return strings.Contains(d.Suite.Name, "attack") }
+
 func attacksKnown(docs []rung.Evaluation) string {
 	var lines []string
 	for i := range docs {
-		if strings.Contains(docs[i].Suite.Name, "attack") {
-			lines = append(lines, docs[i].ID+": "+docs[i].Suite.Name)
+		d := &docs[i]
+		if !isAttack(d) {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s %s", d.ID, d.Metric, figure(d.Scorecard.Metrics[d.Metric])))
+		for _, s := range d.Segments {
+			lines = append(lines, fmt.Sprintf("%s: %s %s", cmp.Or(s.Segment, "no segment"), d.Metric, figure(s.Metrics[d.Metric])))
 		}
 	}
 	return cmp.Or(strings.Join(lines, "\n"), "No attack on it is in the store (rung attack).")

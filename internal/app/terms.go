@@ -188,8 +188,8 @@ func (g *Governed) Unsaid(rungs []rung.Rung) string {
 	return text + "; the task file's keys licence and terms, or those of a dataset's sources, say it."
 }
 
-// strictly is Unsaid as the error that it is where the task is strict.
-func (g *Governed) strictly(t *rung.Task) error {
+// Strictly is Unsaid as the error that it is where the task is strict.
+func (g *Governed) Strictly(t *rung.Task) error {
 	text := g.Unsaid(t.Rungs)
 	if text == "" || !t.Strict {
 		return nil

@@ -64,6 +64,7 @@ type checkReport struct {
 	Data     *checkData   `json:"data,omitempty"`
 	Power    *checkPower  `json:"power,omitempty"`
 	Judges   []checkJudge `json:"judges,omitempty"`
+	Terms    *checkTerms  `json:"terms,omitempty"`
 
 	task   *rung.Task
 	faults rung.Errors
@@ -126,6 +127,9 @@ func runCheck(ctx context.Context, path string) (*checkReport, error) {
 		}
 		r.Judges = judgeCosts(f.Task, r.Data)
 		r.Warnings = append(r.Warnings, r.Power.warnings(f.Task)...)
+	}
+	if err := r.terms(); err != nil {
+		return nil, err
 	}
 	r.OK = len(r.faults) == 0
 	return r, nil

@@ -34,6 +34,9 @@ func (r *checkReport) print(w io.Writer) {
 		line += "; those that train need a local model"
 	}
 	row(w, "rungs", line)
+	if r.Terms != nil {
+		row(w, "terms", strings.TrimLeft(wrapped("", strings.Repeat(" ", 14), r.Terms.words), " "))
+	}
 	if r.Data != nil {
 		r.printData(w)
 	}

@@ -19,6 +19,7 @@ type pushOptions struct {
 	name, ref string
 	sign      bool
 	key       string
+	inside    bool
 	remote    registry.Remote
 }
 
@@ -39,6 +40,9 @@ func newPushCommand(s *settings) *cobra.Command {
 		Long: `Push copies a release with its parts and signatures to any OCI registry (GitHub, GitLab, Harbor, ECR, a registry of your
 own). Its digests are checked first. Without a tag the version is the tag; a tag that holds another release is left alone.
 
+Where the terms of the data forbid to publish what was made of them, or their retention has passed, it is refused with the reason. rung does not know whose
+registry it is: with --inside you say that it is yours and nobody else reads it, so that nothing is published.
+
 The login is that of docker login, or RUNG_REGISTRY_USER and RUNG_REGISTRY_PASSWORD. HTTPS is used but for a registry on this
 machine.`,
 		Example: "  rung push tickets@v3 ghcr.io/acme/tickets\n  rung push tickets@v3 localhost:5000/tickets:v3 --sign",
@@ -51,6 +55,7 @@ machine.`,
 	f := c.Flags()
 	f.BoolVar(&o.sign, "sign", false, "sign it with your key first; the first time one is made")
 	f.StringVar(&o.key, "key", "", "the signing key (default: rung/signing.key in your configuration directory)")
+	f.BoolVar(&o.inside, "inside", false, "the registry is inside your house: this is no publication")
 	remoteFlags(c, &o.remote)
 	return c
 }
@@ -90,6 +95,17 @@ func runPush(ctx context.Context, s *settings, o *pushOptions) (err error) {
 	line, err := sh.find(ctx, o.name)
 	if err != nil {
 		return err
+	}
+	r, err := sh.layout.Release(ctx, line.Digest)
+	if err != nil {
+		return err
+	}
+	note, err := app.Publishable(r, time.Now(), o.inside)
+	if err != nil {
+		return err
+	}
+	if note != "" {
+		fmt.Fprintln(s.Err, "rung: note: "+note)
 	}
 	if o.sign || o.key != "" {
 		key, err := s.signingKey(o.key)

@@ -67,6 +67,9 @@ func runReview(ctx context.Context, s *settings, o *reviewOptions) (err error) {
 	if o.sign && o.refuse {
 		return usage("sign it or refuse it, not both")
 	}
+	if !o.sign && !o.refuse && cmp.Or(o.until, o.key, o.why, o.name, o.role) != "" {
+		return usage("--name, --role, --why, --until and --key go with --sign or --refuse")
+	}
 	if _, err := time.Parse(time.DateOnly, o.until); o.until != "" && err != nil {
 		return usage("--until %q is no date; write YYYY-MM-DD", o.until)
 	}
@@ -90,10 +93,10 @@ func runReview(ctx context.Context, s *settings, o *reviewOptions) (err error) {
 				return err
 			}
 		}
-		if o.until != "" {
-			v.Expires = o.until
-		}
 		now := time.Now().UTC().Truncate(time.Second)
+		if err := o.holdUntil(v, now); err != nil {
+			return err
+		}
 		if err := app.SignReview(v, rung.SignOff{Name: o.name, Role: o.role, Refused: o.refuse, Why: o.why, At: now}, key); err != nil {
 			return err
 		}
@@ -111,6 +114,23 @@ func runReview(ctx context.Context, s *settings, o *reviewOptions) (err error) {
 	}
 	_, err = io.WriteString(s.Out, reviewPage(v))
 	return err
+}
+
+// holdUntil takes in until when the review holds. Who signed it signed another date: a new one needs everybody's signature again, and
+// a refusal is not got rid of by one.
+func (o *reviewOptions) holdUntil(v *rung.Review, now time.Time) error {
+	until, place := cmp.Or(o.until, v.Expires), v.Task+"@"+v.Version
+	if o.sign && until != "" && until < now.Format(time.DateOnly) {
+		return &rung.Error{Code: rung.CodeUsage, Place: place, What: "the review would be expired, it holds until " + until, Do: "sign it with --until and a day to come"}
+	}
+	if until == v.Expires {
+		return nil
+	}
+	if v.State == rung.ReviewRefused {
+		return &rung.Error{Code: rung.CodeUsage, Place: place, What: "the review is refused, and a later day does not change that", Do: "answer what it was refused for (--answer), which makes it a draft again"}
+	}
+	v.Expires, v.SignOffs, v.State = until, nil, rung.ReviewDraft
+	return nil
 }
 
 // review is the newest revision with the answers that were given, or a draft.
@@ -187,7 +207,7 @@ func reviewPage(v *rung.Review) string {
 	for _, q := range v.Sections {
 		fmt.Fprintf(&b, "\n%s (%s)\n  %s\n", q.Title, q.Key, q.Ask)
 		for line := range strings.Lines(q.Known) {
-			fmt.Fprintf(&b, "  · %s\n", report.Line(line, 300))
+			fmt.Fprintf(&b, "  · %s\n", report.Line(strings.TrimSpace(line), 300))
 		}
 		fmt.Fprintf(&b, "  → %s\n", report.Line(cmp.Or(q.Answer, "not answered"), 2000))
 	}
