@@ -225,6 +225,7 @@ func (e *erasing) rewrite(f *data.Folder, d *ErasedDataset) error {
 		return err
 	}
 	d.After = ds.Digest
+	e.say("putting %s in place", d.Name)
 	if err := os.Rename(f.Dir, old); err != nil {
 		return cannot(f.Dir, err)
 	}
