@@ -376,7 +376,7 @@ func diversityText(d *generate.Diversity, width int) string {
 	rows = append(rows, []string{"likeness to the nearest real row", figure(d.NearestReal), ""})
 	text := strings.Join(report.Columns(rows), "\n") + "\n"
 	if d.Nearest != nil {
-		text += strings.Join(report.Paragraph(fmt.Sprintf("Likeness: Jaccard of character 5-grams; means with 95 %% intervals (%s). Fewer distinct n-grams and more likeness than real rows have mean rows that say the same again.", d.Nearest.Method), width), "\n") + "\n"
+		text += strings.Join(report.Paragraph(fmt.Sprintf("Likeness: Jaccard of character 5-grams; means with 95 %% intervals (%s). Fewer distinct n-grams and more likeness than among real rows: the rows say the same again.", d.Nearest.Method), width), "\n") + "\n"
 	}
 	return text
 }

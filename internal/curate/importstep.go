@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/formats"
@@ -294,7 +295,7 @@ func (im *importing) finish() {
 		n += rows
 	}
 	if n > 0 {
-		im.out.note("the inputs of %s have other fields than %v", plural(n, "row", "rows"), im.fields)
+		im.out.note("the inputs of %s have other fields than %s, as the first row has; mapping: {input: …} of their source names them alike", plural(n, "row", "rows"), strings.Join(im.fields, ", "))
 	}
 	if n := im.out.kept - im.report.Labels; n > 0 {
 		im.out.note("%s no output: not labelled yet", plural(n, "row has", "rows have"))

@@ -179,7 +179,7 @@ func (s *Summary) unstated() {
 		switch {
 		case len(names) == 0:
 		case len(names) == len(s.d.Sources) && len(names) > 1:
-			s.Unstated = append(s.Unstated, q.what+": of no source")
+			s.Unstated = append(s.Unstated, fmt.Sprintf("%s: of all %d sources", q.what, len(names)))
 		default:
 			s.Unstated = append(s.Unstated, q.what+": of "+strings.Join(names, ", "))
 		}

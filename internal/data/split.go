@@ -170,6 +170,7 @@ func (s *splitter) place() error {
 			u.split = shares.at(u.position)
 		}
 	}
+	s.noteOpen(marked)
 	if marked[rung.Train] && !s.has(rung.Dev) {
 		s.carve()
 	}
@@ -200,6 +201,24 @@ func (s *splitter) open(marked map[rung.Split]bool) shareList {
 	}
 	total := l.heldout + l.dev + l.train
 	return shareList{l.heldout / total, l.dev / total, l.train / total}
+}
+
+// noteOpen says when a set that the files mark keeps everything else out of it: few marked rows of one file among many are easily overlooked.
+func (s *splitter) noteOpen(marked map[rung.Split]bool) {
+	open, held := 0, 0
+	for _, u := range s.units {
+		switch {
+		case u.marked[rung.HeldoutIs]:
+			held += len(u.rows)
+		case u.marked == nil && !u.made:
+			open += len(u.rows)
+		}
+	}
+	if !marked[rung.HeldoutIs] || open == 0 {
+		return
+	}
+	s.notes = append(s.notes, fmt.Sprintf("held-out is what the files mark for it: %s; none of the %s without a mark went there; to have them dealt out as well, take the marks out",
+		count(held, "row"), count(open, "row")))
 }
 
 func (s *splitter) has(split rung.Split) bool { return s.size(split) > 0 }

@@ -323,7 +323,7 @@ func TestMarkedSplits(t *testing.T) {
 		{name: "other names", items: mark("training", "validation", "test"), train: 40, dev: 40, held: 40},
 		{name: "no dev", items: mark("train", "test"), train: -1, dev: -1, held: 60, note: "mark no dev examples"},
 		{name: "heldout alone", items: mark("heldout", "", ""), train: -1, dev: -1, held: 40},
-		{name: "heldout and dev", items: mark("heldout", "dev", ""), train: 40, dev: 40, held: 40},
+		{name: "heldout and dev", items: mark("heldout", "dev", ""), train: 40, dev: 40, held: 40, note: "held-out is what the files mark for it: 40 rows; none of the 40 rows without a mark"},
 		{name: "train alone", items: mark("train", "", ""), train: -1, dev: -1, held: -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

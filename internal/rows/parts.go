@@ -60,7 +60,7 @@ type Lines struct {
 
 // TooLong is the error of a row that is longer than MaxRow.
 func (s *Set) TooLong(file, line int) error {
-	return &rung.Error{Code: rung.CodeInput, Place: fmt.Sprintf("%s:%d", s.Files[file].Name, line), What: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Do: "write one JSON object per line (.jsonl)"}
+	return &rung.Error{Code: rung.CodeInput, Place: fmt.Sprintf("%s:%d", s.Files[file].Name, line), What: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Do: "take it out, or run rung data convert on the file: it puts such a row with the removed ones and goes on"}
 }
 
 // EachBlock calls f with the blocks of a part, one after another. Their lines are counted from 1 at the beginning of the part.
