@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +52,6 @@ func runBOM(ctx context.Context, s *settings, name, out string) (err error) {
 	if out != "" {
 		return govern.WriteWhole(out, b, 0o644)
 	}
-	_, err = io.WriteString(s.Out, string(b))
+	_, err = s.Out.Write(b)
 	return err
 }

@@ -52,7 +52,7 @@ Exit status 0; with --fail-on warn or --fail-on error 9 when there is such a fin
 	f.IntVar(&o.tokens, "max-tokens", 0, "estimated tokens that input and output may have together (0: no limit)")
 	f.IntVar(&o.examples, "examples", 3, "examples of each finding")
 	f.StringVar(&o.failOn, "fail-on", "", "end with status 9 on findings of this severity or worse: warn or error")
-	o.readFlags.add(f)
+	o.add(f)
 	f.BoolVar(&o.all, "all", false, "show notes with their examples too, and the checks that found nothing")
 	return c
 }
@@ -74,7 +74,7 @@ func (o *dataCheckOptions) run(ctx context.Context, s *settings) error {
 	if err := o.forTask(&opt); err != nil {
 		return err
 	}
-	read, err := o.readFlags.options()
+	read, err := o.options()
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ Without --out, only the report is made. docs/data-formats.md has the rules of ev
 	f.StringVar(&o.removed, "removed", "", "write the rows that cannot be read to this file (default: beside --out, ending in .removed.jsonl)")
 	f.StringVar(&o.to, "to", "", "format to write: rung, jsonl, json, csv, tsv, parquet, hf, text, chat, sharegpt, alpaca, labelstudio, promptfoo, folder (default: by the ending of --out)")
 	f.BoolVar(&o.strict, "strict", false, "end with an error where the format that is written cannot hold a row as it is")
-	o.readFlags.add(f)
+	o.add(f)
 	return c
 }
 
@@ -111,7 +111,7 @@ func runConvert(ctx context.Context, o *convertOptions) (*convertDocument, error
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	read, err := o.readFlags.options()
+	read, err := o.options()
 	if err != nil {
 		return nil, err
 	}

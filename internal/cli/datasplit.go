@@ -83,7 +83,7 @@ A folder that has another held-out set already is not written over: its scores w
 	f.StringVar(&o.heldout, "heldout-after", "", "with --by time: held-out begins here, such as 2026-06-01")
 	f.StringSliceVar(&o.segments[0], "dev-segment", nil, "with --by segment: this segment goes to dev")
 	f.StringSliceVar(&o.segments[1], "heldout-segment", nil, "with --by segment: this segment is held out")
-	o.readFlags.add(f)
+	o.add(f)
 	f.BoolVar(&o.anew, "anew", false, "deal rows out whatever split they name, or their file does")
 	f.BoolVar(&o.replace, "replace", false, "write over another held-out set")
 	return c

@@ -387,3 +387,21 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// TestSentencesWithoutAnEnd: where a text in a hundred has no sign at its end it is probably cut, where one in eight has none people write so.
+func TestSentencesWithoutAnEnd(t *testing.T) {
+	for every, want := range map[int]datacheck.Severity{100: datacheck.Warn, 8: datacheck.Note, 3: ""} {
+		answers, all := sentences(600, 11), clean(600)
+		for i := range all {
+			text := answers[i]
+			if i%every == 0 {
+				text = strings.TrimSuffix(text, ".")
+			}
+			all[i].Output, _ = json.Marshal(text) // strings always have JSON
+		}
+		f := found(check(t, all, datacheck.Options{}), "truncated", "outputs end without the sign")
+		if want == "" && f != nil || want != "" && (f == nil || f.Severity != want || f.Count != (600+every-1)/every) {
+			t.Errorf("one of %d: %+v", every, f)
+		}
+	}
+}
