@@ -170,6 +170,9 @@ func (s *splitter) place() error {
 			u.split = shares.at(u.position)
 		}
 	}
+	if s.rules.By == rung.SplitByTime {
+		return s.timed()
+	}
 	s.noteOpen(marked)
 	if marked[rung.Train] && !s.has(rung.Dev) {
 		s.carve()
@@ -201,6 +204,20 @@ func (s *splitter) open(marked map[rung.Split]bool) shareList {
 	}
 	total := l.heldout + l.dev + l.train
 	return shareList{l.heldout / total, l.dev / total, l.train / total}
+}
+
+// timed sees that a split by time leaves no set empty, as copies that lie in two sets can: rows that were moved over to fill it would be of
+// the wrong time.
+func (s *splitter) timed() error {
+	for _, split := range []rung.Split{rung.HeldoutIs, rung.Dev, rung.Train} {
+		if !s.has(split) {
+			return &rung.Error{
+				Code: rung.CodeInput, Place: s.files(), What: fmt.Sprintf("the split is by time, and no row is left for %s: it has no moment of its own, or its rows repeat those of another set", split),
+				Do: "set dev_after and heldout_after to other moments, give rows of more moments, or split by content",
+			}
+		}
+	}
+	return nil
 }
 
 // noteOpen says when a set that the files mark keeps everything else out of it: few marked rows of one file among many are easily overlooked.
