@@ -387,6 +387,8 @@ func TestWhichCopyStays(t *testing.T) {
 {"id": "train", "input": {"text": "this question of the held-out set is in train too"}, "output": "a", "split": "train"}
 {"id": "held", "input": {"text": "This question of the held-out set is in train too."}, "output": "a", "split": "heldout"}
 {"id": "labelled", "input": {"text": "The label of this row was written by a person later."}, "output": "b"}
+{"id": "made", "input": {"text": "is my parcel with the customs office in the harbour"}, "output": "a", "generated": {"by": "template"}}
+{"id": "made-reviewed", "input": {"text": "is my parcel with the customs office in the harbour"}, "output": "a", "generated": {"by": "template", "review": "r1"}}
 {"id": "yes", "input": {"text": "please cancel the order that I made on Friday"}, "output": "cancel"}
 {"id": "no", "input": {"text": "please do not cancel the order that I made on Friday"}, "output": "keep"}
 {"id": "more", "input": {"text": "where can I read what you do with my data"}, "output": "a", "split": "dev"}
@@ -397,7 +399,7 @@ func TestWhichCopyStays(t *testing.T) {
 	for _, x := range records(t, r.Folder, "removed.jsonl") {
 		got = append(got, x.ID+" for "+x.Of)
 	}
-	if want := []string{"open for labelled", "train for held"}; !slices.Equal(got, want) {
+	if want := []string{"open for labelled", "train for held", "made for made-reviewed"}; !slices.Equal(got, want) {
 		t.Errorf("%v, not %v", got, want)
 	}
 	if !strings.Contains(strings.Join(r.Dataset.Steps[3].Notes, ""), "1 near-copy stays, since their answer is another") {

@@ -86,17 +86,22 @@ type copying struct {
 
 // head is what of a row decides which copy stays.
 type head struct {
-	id       string
-	split    rung.Split
-	labelled bool
+	id        string
+	split     rung.Split
+	labelled  bool
+	trainable bool // no generated row that nobody has reviewed
 }
 
-// rank orders copies: one that has an output stays before one that has not yet, and among these one in the held-out set before one in dev,
-// and that before others, so that a set that the files mark stays as it is.
+// rank orders copies: a generated row that nobody has reviewed stays before none, since a later step takes it out; one that has an output
+// stays before one that has not yet, and among these one in the held-out set before one in dev, and that before others, so that a set that
+// the files mark stays as it is.
 func (h *head) rank() int {
 	n := 0
+	if h.trainable {
+		n += 8
+	}
 	if h.labelled {
-		n = 4
+		n += 4
 	}
 	switch h.split {
 	case rung.HeldoutIs:
@@ -123,14 +128,16 @@ func (r *heads) of(doc int32) (head, error) {
 		return head{}, err
 	}
 	var row struct {
-		ID     string          `json:"id"`
-		Split  rung.Split      `json:"split"`
-		Output json.RawMessage `json:"output"`
+		ID        string          `json:"id"`
+		Split     rung.Split      `json:"split"`
+		Output    json.RawMessage `json:"output"`
+		Generated *rung.Generated `json:"generated"`
 	}
 	if err := json.Unmarshal(raw, &row); err != nil {
 		return head{}, fmt.Errorf("a working row: %w", err)
 	}
-	h := head{row.ID, row.Split, len(row.Output) > 0}
+	trainable, _ := row.Generated.Trainable()
+	h := head{row.ID, row.Split, len(row.Output) > 0, trainable}
 	r.known[doc] = h
 	return h, nil
 }
@@ -160,7 +167,7 @@ func (c *copying) findPartners() error {
 		case c.contrasts && x.Conflict && x.Reason == dedupe.Near:
 			c.report.Contrasts++
 		case mine.rank() > theirs.rank():
-			if mine.labelled == theirs.labelled {
+			if mine.labelled == theirs.labelled && mine.trainable == theirs.trainable {
 				c.swapped++
 			}
 			instead[x.Kept] = x.Doc
