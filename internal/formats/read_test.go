@@ -292,3 +292,27 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestFieldsOfATaskAndOwnIDs: flat rows that have fields of the task have these alone as their input, others are found as ever; ids are
+// only those that rows have when so asked; and what rung writes beside rows is no row of a folder.
+func TestFieldsOfATaskAndOwnIDs(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{`{"label":"l","text":"a","clerk":"c","output":"o"}`, `{"label":"l"}|"o"|`},
+		{`{"text":"a","answer":"o","id":"x"}`, `{"text":"a"}|"o"|x`},
+		{`{"input":{"text":"a"},"output":"o"}`, `{"text":"a"}|"o"|`},
+	} {
+		dir := t.TempDir()
+		put(t, dir, "a.jsonl", c.text+"\n")
+		for _, beside := range []string{"left_out.jsonl", "x.removed.jsonl", "removed.jsonl", "split.json"} {
+			put(t, dir, beside, `{"reason":"none"}`+"\n")
+		}
+		var got []string
+		_, err := formats.Read(context.Background(), []string{dir}, formats.Options{Fields: []string{"label", "missing"}, OwnIDs: true}, func(r *rung.DatasetRow, _ rung.Origin) error {
+			got = append(got, string(r.Input)+"|"+string(r.Output)+"|"+r.ID)
+			return nil
+		}, func(r rung.RemovedRow) error { t.Errorf("%+v", r); return nil })
+		if err != nil || len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: %v, %q", c.text, err, got)
+		}
+	}
+}
