@@ -196,7 +196,7 @@ func (r *reading) finish() error {
 	}
 	r.report.Files = append(r.report.Files, r.out)
 	if r.out.Rows == 0 && r.out.Broken > 0 {
-		return &rung.Error{Code: rung.CodeInput, Place: r.f.Name, What: fmt.Sprintf("none of its %d rows can be read", r.out.Broken) + r.firstFault(), Do: "look at the file; say with --from how its rows are to be read"}
+		return &rung.Error{Code: rung.CodeInput, Place: r.f.Name, What: fmt.Sprintf("none of its %d rows can be read", r.out.Broken) + r.firstFault(), Do: "look at the file; say with --from (format: in a dataset.yaml) how its rows are to be read"}
 	}
 	return nil
 }
