@@ -30,6 +30,7 @@ type EraseOptions struct {
 	Why     string        // the request, such as its number; no personal data
 	Do      bool          // else it is only said what would go
 	Vault   func(holds func([]byte) bool, do bool) (int, error)
+	Report  func(dir string, d *rung.Dataset) error // writes report.html of what is left into a folder; nil: it goes
 	Tell    func(string)
 	Now     time.Time
 }

@@ -362,6 +362,11 @@ func (e *erasing) rewriteManifest(f *data.Folder, fresh string, ds *rung.Dataset
 	if err := e.list(f).Save(filepath.Join(fresh, govern.ErasedFile)); err != nil {
 		return err
 	}
+	if _, err := os.Stat(f.Path("report.html")); err == nil && e.opt.Report != nil {
+		if err := e.opt.Report(fresh, ds); err != nil {
+			return err
+		}
+	}
 	card, err := os.ReadFile(f.Path("README.md"))
 	if err != nil {
 		return nil // there was none
@@ -369,7 +374,7 @@ func (e *erasing) rewriteManifest(f *data.Folder, fresh string, ds *rung.Dataset
 	return govern.WriteWhole(filepath.Join(fresh, "README.md"), []byte(e.card(string(card), f.Dataset, ds, left)), 0o644)
 }
 
-// card is the card of the dataset without what was erased. The report is not kept: rung data build makes it anew.
+// card is the card of the dataset without what was erased. The report is made anew, without examples of removed rows.
 func (e *erasing) card(text string, was, now *rung.Dataset, left int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -383,7 +388,7 @@ func (e *erasing) card(text string, was, now *rung.Dataset, left int) string {
 		text = strings.ReplaceAll(text, fmt.Sprintf("| %s | %d | %d |", w.Split, w.Rows, w.Generated), fmt.Sprintf("| %s | %d | %d |", n.Split, n.Rows, n.Generated))
 	}
 	text = labelled.ReplaceAllString(text, fmt.Sprintf("%d labelled rows,", left))
-	const note = "Rows of a person were erased after it was built (step `erase`); report.html went with them, and rung data build makes it anew.\n"
+	const note = "Rows of a person were erased after it was built (step `erase`); report.html is of what is left, without examples of removed rows.\n"
 	if !strings.Contains(text, note) {
 		text += "\n" + note
 	}

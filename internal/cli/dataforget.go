@@ -14,6 +14,7 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/app"
+	"github.com/rung-dev/rung/internal/curate"
 	"github.com/rung-dev/rung/internal/govern"
 	"github.com/rung-dev/rung/internal/pii"
 	"github.com/rung-dev/rung/internal/report"
@@ -147,7 +148,7 @@ func runDataForget(ctx context.Context, s *settings, o *forgetDataOptions) (err 
 	if err != nil {
 		return err
 	}
-	opt := app.EraseOptions{Wanted: wanted, Folders: o.folders, Why: o.why, Do: o.yes, Tell: func(line string) { fmt.Fprintln(s.Err, "rung: "+line) }}
+	opt := app.EraseOptions{Wanted: wanted, Folders: o.folders, Why: o.why, Do: o.yes, Report: curate.WriteReport, Tell: func(line string) { fmt.Fprintln(s.Err, "rung: "+line) }}
 	dir, err := storeDir(s)
 	switch {
 	case err == nil:

@@ -161,7 +161,7 @@ func TestForgetTakesARowOutEverywhere(t *testing.T) {
 	if err != nil || bytes.Equal(before, after) {
 		t.Errorf("the dataset has not changed: %v", err)
 	}
-	for _, f := range []string{"wordset/train.jsonl", "wordset/dev.jsonl", "wordset/heldout.jsonl", "wordset/origins.jsonl", "wordset/erased.jsonl", "erased.jsonl", ".rung/rung.db", ".rung/gateway.db"} {
+	for _, f := range []string{"wordset/train.jsonl", "wordset/dev.jsonl", "wordset/heldout.jsonl", "wordset/origins.jsonl", "wordset/report.html", "wordset/erased.jsonl", "erased.jsonl", ".rung/rung.db", ".rung/gateway.db"} {
 		b, err := os.ReadFile(filepath.Join(dir, f))
 		if err != nil || bytes.Contains(b, []byte(`"`+name+`"`)) {
 			t.Errorf("%s still holds it, or is not there: %v", f, err)

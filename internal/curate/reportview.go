@@ -26,6 +26,13 @@ func (w *folder) report() error {
 	return out.Finish()
 }
 
+// WriteReport writes report.html into a folder for a dataset that was changed after it was built. It shows no examples of removed rows: what
+// was erased may be among them.
+func WriteReport(dir string, d *rung.Dataset) error {
+	w := &folder{dir: dir, d: d}
+	return w.report()
+}
+
 // page is the view of the dataset for whoever answers for it.
 func (w *folder) page() *report.DatasetPage {
 	s := Summarise(w.d, w.samples.list())

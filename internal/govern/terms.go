@@ -1,6 +1,7 @@
 package govern
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,8 +34,10 @@ func Check(t *rung.Terms) rung.Errors {
 	}
 	for _, l := range t.Licence {
 		if _, err := Parse(l); err != nil {
-			e, _ := err.(*rung.Error) // Parse gives no other
-			fail("licence", e.Place+" "+e.What, e.Do)
+			var e *rung.Error
+			if errors.As(err, &e) { // Parse gives no other
+				fail("licence", e.Place+" "+e.What, e.Do)
+			}
 		}
 	}
 	if t.Consent != "" && !slices.Contains(Consents, t.Consent) {
