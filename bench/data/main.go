@@ -26,6 +26,7 @@ type options struct {
 	build   int
 	quality bool
 	meaning bool
+	cosines bool
 	shared  string
 	rung    string
 	python  string
@@ -42,6 +43,7 @@ func main() {
 	flag.IntVar(&o.build, "build", 0, "rows of a run of rung data build, such as 1000000")
 	flag.BoolVar(&o.quality, "quality", false, "print what thresholds find on labelled public data, and nothing else")
 	flag.BoolVar(&o.meaning, "meaning", false, "measure near-equal questions beside MiniLM's cosine, and nothing else")
+	flag.BoolVar(&o.cosines, "semantic", false, "print what thresholds of the semantic tests find on labelled public data, and nothing else")
 	flag.StringVar(&o.shared, "shared", os.Getenv("RUNG_SHARED"), "directory of the shared data")
 	flag.StringVar(&o.rung, "rung", "", "the binary to measure (default: it is built)")
 	flag.StringVar(&o.python, "python", "python3", "the Python that makes the environment of the peers")
@@ -65,6 +67,9 @@ func run(ctx context.Context, o options) error {
 	}
 	if o.meaning {
 		return meaning(ctx, o)
+	}
+	if o.cosines {
+		return semantic(ctx, o)
 	}
 	dir, err := os.MkdirTemp("", "rung-bench-")
 	if err != nil {

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/app"
 	"github.com/rung-dev/rung/internal/curate"
+	"github.com/rung-dev/rung/internal/engine"
 	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/store/sqlite"
 	"github.com/rung-dev/rung/internal/task"
@@ -101,11 +103,40 @@ func runDataBuild(ctx context.Context, s *settings, o *buildOptions) (*buildDocu
 	r, err := curate.Build(ctx, f, curate.Options{Version: Version, Replace: o.replace, DryRun: o.dry, Tell: tell,
 		Known: func(ctx context.Context) ([]curate.EvaluationSet, []string, error) {
 			return knownSets(ctx, s.store, f.Description)
-		}})
+		}, Embedder: s.buildEmbedder})
 	if err != nil {
 		return nil, err
 	}
 	return &buildDocument{Folder: shownFrom(r.Folder), State: r.State, Kept: shownFrom(r.Kept), Resumed: r.Resumed, Dataset: r.Dataset, Samples: r.Samples}, nil
+}
+
+// buildEmbedder opens an embedding model of this machine. Where there is a store, vectors are kept there, as a climb keeps them: a second
+// build asks only for those of new rows. A vector does not depend on the texts beside it, so both give the same bytes.
+func (s *settings) buildEmbedder(ctx context.Context, ref rung.ModelRef) (*curate.Embedder, error) {
+	e, err := engine.New(engine.Options{})
+	if err != nil {
+		return nil, err
+	}
+	out := &curate.Embedder{Close: func() { _ = e.Close() }} // a child that does not end well has done its work
+	if _, out.Digest, err = e.Weights(ctx, ref); err != nil {
+		out.Close()
+		return nil, err
+	}
+	embed := e.Embed
+	if isDir(s.store) {
+		st, err := sqlite.Open(ctx, s.store)
+		if err != nil {
+			out.Close()
+			return nil, err
+		}
+		embed = app.KeepVectors(st, e)
+		out.Close = func() {
+			_ = e.Close()
+			_ = st.Close() // what is kept saves time, and nothing rests on it
+		}
+	}
+	out.Embed = func(ctx context.Context, texts []string) ([][]float32, error) { return embed(ctx, ref, texts) }
+	return out, nil
 }
 
 // knownSets are the held-out sets that a store knows, but for those of the task that the dataset is for: a row of these belongs into

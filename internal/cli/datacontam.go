@@ -74,7 +74,7 @@ Exit status 0, whether or not anything was found; with --fail-on-any, 9 when som
 	f.Float64Var(&o.opt.Share, "share", contam.DefaultShare, "share of an item's word 8-grams from which a row holds it; more than 0")
 	f.Float64Var(&o.opt.Fuzzy, "fuzzy", contam.DefaultFuzzy, "similarity over character 5-grams from which it does; 0 turns this off")
 	f.Float64Var(&o.opt.Rephrased, "rephrased", contam.DefaultRephrased, "score from which an item counts as rephrased; 0 turns this off")
-	f.Float64Var(&o.cosine, "cosine", 0.85, "cosine from which texts have one meaning, with --semantic")
+	f.Float64Var(&o.cosine, "cosine", contam.DefaultSemantic, "cosine from which texts have one meaning, with --semantic")
 	f.IntVar(&o.examples, "examples", 3, "examples of each reason in the report")
 	rayFlag(c, &o.ray)
 	f.BoolVar(&strict, "fail-on-any", false, "exit status 9 when any row holds an item")

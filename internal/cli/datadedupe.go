@@ -69,7 +69,7 @@ docs/data.md gives precision and recall around the thresholds.`,
 	f.BoolVar(&o.numbers, "same-numbers", false, "near-copies must hold the same numbers: for questions that differ in nothing else")
 	f.StringVar(&o.keep, "keep", string(dedupe.First), "which row of a cluster stays: first, longest or newest")
 	f.StringVar(&o.newestBy, "newest-by", "", "field that says when, for --keep newest")
-	f.Float64Var(&o.cosine, "cosine", 0.9, "cosine from which rows have one meaning, with --semantic")
+	f.Float64Var(&o.cosine, "cosine", dedupe.DefaultSemantic, "cosine from which rows have one meaning, with --semantic")
 	f.IntVar(&o.examples, "examples", 3, "examples of each reason in the report")
 	rayFlag(c, &o.ray)
 	return c

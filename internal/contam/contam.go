@@ -62,6 +62,7 @@ const (
 	DefaultShare     = 0.2
 	DefaultFuzzy     = dedupe.DefaultNear
 	DefaultRephrased = 0.5
+	DefaultSemantic  = 0.85
 )
 
 // Removed is a training row that holds an item.

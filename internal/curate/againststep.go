@@ -19,10 +19,13 @@ import (
 
 // againstOptions are what is recorded of the step.
 type againstOptions struct {
-	Share     float64      `json:"share"`
-	Fuzzy     float64      `json:"fuzzy"`
-	Rephrased float64      `json:"rephrased"`
-	Against   []AgainstSet `json:"against"`
+	Share     float64 `json:"share"`
+	Fuzzy     float64 `json:"fuzzy"`
+	Rephrased float64 `json:"rephrased"`
+
+	Semantic *meaningOptions `json:"semantic,omitempty"` // nil: rows are not compared by meaning
+
+	Against []AgainstSet `json:"against"`
 }
 
 // AgainstSet is an evaluation set that was looked for.
@@ -54,6 +57,10 @@ func (b *build) againstStep(ctx context.Context) (stepDef, error) {
 			*value = def
 		}
 	}
+	var err error
+	if o.Semantic, err = b.meaning(ctx, s.Meaning, contam.DefaultSemantic); err != nil {
+		return stepDef{}, err
+	}
 	sets, notes, err := b.evaluationSets(ctx)
 	if err != nil {
 		return stepDef{}, err
@@ -71,7 +78,17 @@ func (b *build) againstStep(ctx context.Context) (stepDef, error) {
 			return in.each(ctx, func(_ int, raw, origin []byte) error { return out.keep(raw, origin) })
 		}
 		a := &against{sets: sets, items: b.alsoCovered(items), out: out}
-		return a.run(ctx, in, contam.Options{Fields: rows.Fields{"input"}, Share: o.Share, Fuzzy: o.Fuzzy, Rephrased: o.Rephrased})
+		opt := contam.Options{Fields: rows.Fields{"input"}, Share: o.Share, Fuzzy: o.Fuzzy, Rephrased: o.Rephrased}
+		if o.Semantic != nil {
+			opt.Embed, opt.Semantic = b.embed(o.Semantic), o.Semantic.Cosine
+		}
+		if err := a.run(ctx, in, opt); err != nil {
+			return err
+		}
+		if o.Semantic != nil {
+			o.Semantic.meant(out, out.counts[reason{word: string(contam.Semantic)}], "rows were held against the items")
+		}
+		return nil
 	}}, nil
 }
 

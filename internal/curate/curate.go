@@ -26,6 +26,8 @@ type Options struct {
 	DryRun  bool   // all steps are done and nothing is left
 	// Known gives the evaluation sets of the project, for decontamination; nil: there are none.
 	Known func(ctx context.Context) ([]EvaluationSet, []string, error)
+	// Embedder opens an embedding model of this machine, which the description names; nil: there is none. It is closed when the build ends.
+	Embedder func(ctx context.Context, model rung.ModelRef) (*Embedder, error)
 	// Tell is told what is being done; nil: nobody.
 	Tell func(step string, resumed bool)
 }
@@ -68,6 +70,8 @@ type build struct {
 	privacy *privacy
 	work    *work
 	erased  *govern.Tombstones
+
+	embedders map[rung.ModelRef]*Embedder
 }
 
 // Build makes the dataset that a description describes. Faults of the raw files' rows do not end it; they are in the dataset's records.
@@ -83,6 +87,7 @@ func Build(ctx context.Context, f *task.DescriptionFile, o Options) (_ *Result, 
 		return nil, err
 	}
 	defer b.work.close()
+	defer b.closeEmbedders()
 	res := &Result{Folder: b.d.Out}
 	steps, last, err := b.run(ctx, res)
 	if err != nil {
@@ -253,7 +258,11 @@ func (b *build) steps(ctx context.Context, raw []rung.SourceFile) ([]stepDef, er
 	}
 	defs = append(defs, pii)
 	if !b.d.Dedupe.Off {
-		defs = append(defs, b.dedupeStep())
+		dedupe, err := b.dedupeStep(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defs = append(defs, dedupe)
 	}
 	if !b.d.Against.Off {
 		against, err := b.againstStep(ctx)

@@ -21,6 +21,8 @@ type dedupeOptions struct {
 	Keep        string   `json:"keep"`
 	NewestBy    string   `json:"newest_by,omitempty"`
 	OtherAnswer string   `json:"other_answer"` // what becomes of near-copies that answer otherwise
+
+	Semantic *meaningOptions `json:"semantic,omitempty"` // nil: rows are not compared by meaning
 }
 
 // DedupeReport is what the step found.
@@ -34,7 +36,7 @@ type DedupeReport struct {
 	Cut       bool  `json:"cut,omitempty"`      // so repetitive that not all pairs were looked at
 }
 
-func (b *build) dedupeStep() stepDef {
+func (b *build) dedupeStep(ctx context.Context) (def stepDef, err error) {
 	s := &b.d.Dedupe
 	o := dedupeOptions{Fields: s.Fields, Exact: s.Exact, Near: s.Near, SameNumbers: s.SameNumbers, Keep: s.Keep, NewestBy: s.NewestBy}
 	if len(o.Fields) == 0 {
@@ -55,21 +57,36 @@ func (b *build) dedupeStep() stepDef {
 	if o.Keep == "" {
 		o.Keep = string(dedupe.First)
 	}
-	return stepDef{StepDedupe, o, func(ctx context.Context, in *table, out *sink) error {
-		set, err := in.open(ctx)
-		if err != nil {
-			return err
-		}
-		r, err := dedupe.Run(ctx, set, dedupe.Options{Fields: o.Fields, Exact: o.Exact, Near: o.Near, SameNumbers: o.SameNumbers, Keep: dedupe.Keep(o.Keep), NewestBy: o.NewestBy})
-		if err != nil {
-			return err
-		}
-		c := &copying{set: set, result: r, contrasts: o.OtherAnswer == "keep"}
-		if err := c.findPartners(); err != nil {
-			return err
-		}
-		return c.write(ctx, in, out)
-	}}
+	if o.Semantic, err = b.meaning(ctx, s.Meaning, dedupe.DefaultSemantic); err != nil {
+		return def, err
+	}
+	return stepDef{StepDedupe, o, func(ctx context.Context, in *table, out *sink) error { return b.dedupe(ctx, in, out, &o) }}, nil
+}
+
+func (b *build) dedupe(ctx context.Context, in *table, out *sink, o *dedupeOptions) error {
+	set, err := in.open(ctx)
+	if err != nil {
+		return err
+	}
+	opt := dedupe.Options{Fields: o.Fields, Exact: o.Exact, Near: o.Near, SameNumbers: o.SameNumbers, Keep: dedupe.Keep(o.Keep), NewestBy: o.NewestBy}
+	if o.Semantic != nil {
+		opt.Embed, opt.Semantic = b.embed(o.Semantic), o.Semantic.Cosine
+	}
+	r, err := dedupe.Run(ctx, set, opt)
+	if err != nil {
+		return err
+	}
+	c := &copying{set: set, result: r, contrasts: o.OtherAnswer == "keep"}
+	if err := c.findPartners(); err != nil {
+		return err
+	}
+	if err := c.write(ctx, in, out); err != nil {
+		return err
+	}
+	if o.Semantic != nil {
+		o.Semantic.meant(out, out.counts[reason{word: string(dedupe.Semantic)}], "rows were compared")
+	}
+	return nil
 }
 
 // copying writes what dedupe found.
@@ -164,7 +181,7 @@ func (c *copying) findPartners() error {
 		}
 		x.Conflict = x.Conflict && mine.labelled && theirs.labelled
 		switch {
-		case c.contrasts && x.Conflict && x.Reason == dedupe.Near:
+		case c.contrasts && x.Conflict && (x.Reason == dedupe.Near || x.Reason == dedupe.Semantic):
 			c.report.Contrasts++
 		case mine.rank() > theirs.rank():
 			if mine.labelled == theirs.labelled && mine.trainable == theirs.trainable {

@@ -136,7 +136,11 @@ func (s *Summary) warn() {
 	s.warnOfTerms(say)
 	for i := range s.d.Steps {
 		for _, r := range s.d.Steps[i].Reasons {
-			if x := &s.d.Steps[i]; x.Name == StepDedupe && r.Reason == "near" && 5*r.Rows > x.Rows {
+			x := &s.d.Steps[i]
+			if x.Name == StepDedupe && r.Reason == "semantic" && 10*r.Rows > x.Rows {
+				say("Rows of one meaning are %s of the rows that came to dedupe, and they were removed by a model's word: look at the examples, and write a higher dedupe.cosine if they belong in.", share(r.Rows, x.Rows))
+			}
+			if x.Name == StepDedupe && r.Reason == "near" && 5*r.Rows > x.Rows {
 				say("Near-copies are %s of the rows that came to dedupe, and they were removed. Rows that are made from templates look like that: see the examples, and write dedupe: {near: 0} if they belong in.", share(r.Rows, x.Rows))
 			}
 		}

@@ -57,6 +57,9 @@ type Options struct {
 // DefaultNear is the default threshold; docs/data.md gives precision and recall around it.
 const DefaultNear = 0.6
 
+// DefaultSemantic is the default cosine of rows of one meaning; docs/data.md gives precision and recall around it.
+const DefaultSemantic = 0.9
+
 // Removed is a row that goes, and why.
 type Removed struct {
 	Doc        int32

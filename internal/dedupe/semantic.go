@@ -54,7 +54,7 @@ func semanticPairs(ctx context.Context, d *documents, joined unionfind.Forest, o
 	}
 	if len(v.docs) > maxSemantic {
 		return &rung.Error{Code: rung.CodeCapacity, What: fmt.Sprintf("%d rows are left to compare by meaning, at most %d can be, since every pair of them is compared", len(v.docs), maxSemantic),
-			Do: "leave --semantic out, or take a part of the rows"}
+			Do: "compare them without embeddings, or take a part of the rows"}
 	}
 	if err := v.embed(ctx, d, o); err != nil {
 		return err

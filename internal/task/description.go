@@ -72,6 +72,7 @@ type PIISpec struct {
 	Fields   []string
 	Patterns string // file, absolute
 	KeyFile  string // absolute
+	Vault    string // absolute; "": none is asked for
 	Sure     float64
 }
 
@@ -94,6 +95,13 @@ type DedupeSpec struct {
 	Fields      []string
 	// OtherAnswer says what becomes of near-copies that answer otherwise: keep or remove; "" is remove for free text, else keep.
 	OtherAnswer string
+	Meaning     MeaningSpec
+}
+
+// MeaningSpec says which model compares rows by meaning, and from which cosine on they are alike.
+type MeaningSpec struct {
+	Model  rung.ModelRef // "": none does
+	Cosine float64       // NaN: the step's default
 }
 
 // AgainstSpec says which evaluation sets are looked for in the rows.
@@ -106,6 +114,7 @@ type AgainstSpec struct {
 	Share     float64
 	Fuzzy     float64
 	Rephrased float64
+	Meaning   MeaningSpec
 }
 
 // DescriptionFile is a description with the places of its keys.
@@ -123,9 +132,9 @@ var descriptionKeys = map[string][]string{
 	"sources[]":         {"name", "files", "format", "encoding", "mapping", "person", "obtained", "url", "licence", "consent", "retention", "uses", "sensitivity", "contact", "generated"},
 	"sources[].mapping": {"input", "output", "id", "segment", "group", "split", "time"},
 	"check":             {"remove"},
-	"pii":               {"do", "types", "fields", "patterns", "key_file", "sure"},
-	"dedupe":            {"exact", "near", "same_numbers", "keep", "newest_by", "fields", "other_answer"},
-	"decontaminate":     {"against", "fields", "tasks", "project", "share", "fuzzy", "rephrased"},
+	"pii":               {"do", "types", "fields", "patterns", "key_file", "vault", "sure"},
+	"dedupe":            {"exact", "near", "same_numbers", "keep", "newest_by", "fields", "other_answer", "semantic", "cosine"},
+	"decontaminate":     {"against", "fields", "tasks", "project", "share", "fuzzy", "rephrased", "semantic", "cosine"},
 	"generated":         {"heldout"},
 	"split":             {"train", "dev", "heldout", "by", "stratify", "counts", "dev_after", "heldout_after", "segments"},
 	"split.counts":      {"train", "dev", "heldout"},

@@ -63,10 +63,29 @@ func (r *reader) piiSpec(s section) PIISpec {
 	}
 	out.Patterns, out.KeyFile = r.named(sec, "patterns"), r.named(sec, "key_file")
 	out.Sure = sec.number("sure", bounds{low: 0, high: 100}, 0)
+	r.vault(sec, &out)
 	if out.Do == PIIPseudonyms && sec.values["key_file"] == nil {
 		r.fail(n.at, "stand-ins need a key", "name it: key_file: FILE; make one with: head -c 32 /dev/urandom > FILE")
 	}
 	return out
+}
+
+// vault is where the rows are kept as they were. It is no file of the dataset: who has the folder must not have the vault with it.
+func (r *reader) vault(s section, out *PIISpec) {
+	name := s.text("vault", "name a file outside the dataset's folder")
+	if name == "" {
+		return
+	}
+	out.Vault = r.abs(name)
+	n := s.get("vault")
+	switch {
+	case out.Do != PIIRedact && out.Do != PIIPseudonyms:
+		r.fail(n.at, "a vault keeps rows as they were before they were changed, and nothing is changed", "write do: redact or do: pseudonyms, or take the vault out")
+	case s.get("key_file") == nil:
+		r.fail(n.at, "a vault needs a key", "name it: key_file: FILE; make one with: head -c 32 /dev/urandom > FILE")
+	case out.Vault == out.KeyFile:
+		r.fail(n.at, "the vault would be written over its key", "name another file")
+	}
 }
 
 // named is the absolute path of a file that a key names; a file that cannot be read is a fault.
@@ -88,12 +107,29 @@ func (r *reader) dedupeSpec(s section) DedupeSpec {
 	out.Near = sec.number("near", bounds{low: 0, high: 1}, math.NaN())
 	out.Keep = oneOf(sec, "keep", []string{"first", "longest", "newest"})
 	out.OtherAnswer = oneOf(sec, "other_answer", []string{"keep", "remove"})
+	out.Meaning = r.meaningSpec(sec)
+	if n := sec.get("semantic"); n != nil && out.Exact && out.Meaning.Model != "" {
+		r.fail(n.at, "dedupe.exact asks for exact copies only, and dedupe.semantic for rows of one meaning", "keep one of the two")
+	}
 	out.NewestBy = sec.text("newest_by", "name the field that says when, such as time")
 	for _, it := range sec.list("fields", true, "name what is compared, such as input.question") {
 		out.Fields = append(out.Fields, it.text)
 	}
 	if n := sec.get("keep"); n != nil && out.Keep == "newest" && out.NewestBy == "" {
 		r.fail(n.at, "dedupe.keep is newest, and nothing says when a row was made", "name the field: newest_by: time")
+	}
+	return out
+}
+
+// meaningSpec reads by which model rows are compared by meaning: one of this machine, since it sees every row.
+func (r *reader) meaningSpec(s section) MeaningSpec {
+	out := MeaningSpec{Model: rung.ModelRef(s.text("semantic", "name an embedding model, such as: semantic: local/minilm")), Cosine: math.NaN()}
+	if n := s.get("semantic"); n != nil && out.Model != "" && (!out.Model.Local() || out.Model.Name() == "" || out.Model.Name() == string(out.Model)) {
+		r.fail(n.at, fmt.Sprintf("%s is %q, and rows are embedded on this machine only", join(s.path, "semantic"), out.Model), "write semantic: local/minilm")
+	}
+	out.Cosine = s.number("cosine", bounds{low: 0, high: 1, above: true}, math.NaN())
+	if n := s.get("cosine"); n != nil && s.get("semantic") == nil {
+		r.fail(n.at, join(s.path, "cosine")+" is there, and no model that compares rows by meaning", "name one: semantic: local/minilm")
 	}
 	return out
 }
@@ -127,6 +163,7 @@ func (r *reader) againstSpec(s section) AgainstSpec {
 	out.Share = sec.number("share", bounds{low: 0, high: 1, above: true}, nan)
 	out.Fuzzy = sec.number("fuzzy", bounds{low: 0, high: 1}, nan)
 	out.Rephrased = sec.number("rephrased", bounds{low: 0, high: 1.5}, nan)
+	out.Meaning = r.meaningSpec(sec)
 	return out
 }
 
