@@ -112,9 +112,21 @@ type Origin struct {
 	ID      string   `json:"id"`
 	Source  string   `json:"source"`
 	File    string   `json:"file"`
-	Line    int      `json:"line"` // 1-based; of files without lines the row's number
-	Raw     Digest   `json:"raw"`  // of the row as it stood there
+	Line    int      `json:"line"`           // 1-based; of files without lines the row's number
+	Item    int      `json:"item,omitempty"` // of several rows that begin on one line, from the second on: which of the array
+	Raw     Digest   `json:"raw"`            // of the row as it stood there
 	Changes []string `json:"changes,omitempty"`
+}
+
+// Place names where a row stands in a file: FILE:LINE, with the number of the item where several begin on that line.
+func Place(file string, line, item int) string {
+	switch {
+	case line == 0:
+		return file
+	case item == 0:
+		return fmt.Sprintf("%s:%d", file, line)
+	}
+	return fmt.Sprintf("%s:%d, item %d", file, line, item)
 }
 
 // RemovedRow is a row that a step took out, and why.
@@ -127,7 +139,8 @@ type RemovedRow struct {
 	Score  float64         `json:"score,omitempty"`
 	File   string          `json:"file"`
 	Line   int             `json:"line"`
-	Row    json.RawMessage `json:"row,omitempty"` // as it was when it went; a JSON string when it was no JSON
+	Item   int             `json:"item,omitempty"` // as in Origin
+	Row    json.RawMessage `json:"row,omitempty"`  // as it was when it went; a JSON string when it was no JSON
 }
 
 // DataStep is one recorded step from digest to digest.

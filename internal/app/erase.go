@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +28,7 @@ type EraseOptions struct {
 	Why     string        // the request, such as its number; no personal data
 	Do      bool          // else it is only said what would go
 	Vault   func(holds func([]byte) bool, do bool) (int, error)
+	Raw     RawReader                               // reads raw files as a description says; nil: they are not read
 	Report  func(dir string, d *rung.Dataset) error // writes report.html of what is left into a folder; nil: it goes
 	Tell    func(string)
 	Now     time.Time
@@ -41,14 +40,20 @@ type Erasure struct {
 	On       string          `json:"on"`
 	Why      string          `json:"why,omitempty"`
 	Asked    AskedFor        `json:"asked"`
+	Found    bool            `json:"found"`             // anything at all
+	Looked   LookedIn        `json:"looked"`            // where
+	Outside  []string        `json:"outside,omitempty"` // datasets and tasks that lie outside of the store's project
 	Resumed  bool            `json:"resumed,omitempty"` // an interrupted one went on
 	Datasets []ErasedDataset `json:"datasets"`
 	Store    store.Erased    `json:"store"`
 	Gateway  store.Erased    `json:"gateway"`
 	Vault    *int            `json:"vault,omitempty"`
-	Loose    []LooseFile     `json:"files"` // that still hold it and were not changed
-	Made     []MadeFrom      `json:"made_from"`
-	Left     []string        `json:"left"` // what rung cannot reach
+	Work     []string        `json:"working_files,omitempty"` // folders of unfinished builds that hold it, and go
+	Loose    []LooseFile     `json:"files"`                   // that still hold it and were not changed
+	// NotSearched are datasets in which more of the person may be.
+	NotSearched []NotSearched `json:"not_searched"`
+	Made        []MadeFrom    `json:"made_from"`
+	Left        []string      `json:"left"` // what rung cannot reach
 }
 
 // AskedFor counts what was looked for.
@@ -58,6 +63,19 @@ type AskedFor struct {
 	Texts   int `json:"texts"`
 	Phrases int `json:"phrases"`
 	Numbers int `json:"numbers"`
+}
+
+// LookedIn says where was looked.
+type LookedIn struct {
+	Datasets int  `json:"datasets"`
+	Rows     int  `json:"rows"`      // of datasets
+	Records  int  `json:"records"`   // of removed rows
+	RawFiles int  `json:"raw_files"` // of the descriptions that are known
+	RawRows  int  `json:"raw_rows"`
+	Files    int  `json:"files"` // of tasks: examples and documents
+	Store    bool `json:"store"`
+	Traces   bool `json:"traces"`
+	Vault    bool `json:"vault"`
 }
 
 // LooseFile is a raw file or a task's own file that still holds the person.
@@ -82,10 +100,18 @@ type erasing struct {
 	finder *govern.Finder
 	out    Erasure
 	texts  map[string][]string      // dataset → what its found rows say, for its list
-	raws   map[string][]rung.Digest // dataset → its raw rows
+	rawsOf map[string][]rung.Digest // dataset → its raw rows
 	lists  map[string]*govern.Tombstones
 	beside map[string]string // dataset → folder of its description
-	why    map[string]string // row → by what it was found first
+	why    map[string]string // name of the dataset and row → by what it was found first
+	// found are the ids of rows that were found, by the name of their dataset: builds of one name share ids, others need not.
+	found        map[string]map[string]bool
+	raws         map[rung.Digest]bool // digests of raw rows that were found
+	spots        map[spot]bool        // and where they stand
+	descriptions []*task.Description
+	read         rawRead
+	rawLines     map[string]*LooseFile
+	dirs         []string // in which datasets lie
 }
 
 // Erase forgets a person: their rows leave every dataset, what was kept of them leaves the stores, and what was made from them is named.
@@ -94,8 +120,9 @@ func Erase(ctx context.Context, opt EraseOptions) (*Erasure, error) {
 	if opt.Now.IsZero() {
 		opt.Now = time.Now().UTC()
 	}
-	e := &erasing{opt: opt, lists: map[string]*govern.Tombstones{}, beside: map[string]string{}, why: map[string]string{}}
-	e.out = Erasure{Done: opt.Do, On: opt.Now.Format(time.DateOnly), Why: opt.Why, Store: store.Erased{}, Gateway: store.Erased{}, Datasets: []ErasedDataset{}, Loose: []LooseFile{}, Made: []MadeFrom{},
+	e := &erasing{opt: opt, lists: map[string]*govern.Tombstones{}, beside: map[string]string{}, why: map[string]string{}, found: map[string]map[string]bool{}, raws: map[rung.Digest]bool{},
+		spots: map[spot]bool{}, rawLines: map[string]*LooseFile{}}
+	e.out = Erasure{Done: opt.Do, On: opt.Now.Format(time.DateOnly), Why: opt.Why, Store: store.Erased{}, Gateway: store.Erased{}, Datasets: []ErasedDataset{}, Loose: []LooseFile{}, Made: []MadeFrom{}, NotSearched: []NotSearched{},
 		Asked: AskedFor{len(opt.Wanted.Persons), len(opt.Wanted.IDs), len(opt.Wanted.Texts), len(opt.Wanted.Phrases), len(opt.Wanted.Numbers)}}
 	if err := e.resume(); err != nil {
 		return nil, err
@@ -107,7 +134,14 @@ func Erase(ctx context.Context, opt EraseOptions) (*Erasure, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.outside(folders, tasks)
+	if err := e.sources(ctx); err != nil {
+		return nil, err
+	}
 	if err := e.find(folders); err != nil {
+		return nil, err
+	}
+	if err := e.working(); err != nil {
 		return nil, err
 	}
 	if err := e.loose(tasks); err != nil {
@@ -123,11 +157,15 @@ func Erase(ctx context.Context, opt EraseOptions) (*Erasure, error) {
 		if err := e.rewriteAll(); err != nil {
 			return nil, err
 		}
+		if err := e.dropWork(); err != nil {
+			return nil, err
+		}
 	}
 	if err := e.stores(ctx); err != nil {
 		return nil, err
 	}
 	e.out.Left = e.left()
+	e.out.Found = e.any()
 	if opt.Do {
 		return &e.out, e.dropJournal()
 	}
@@ -140,181 +178,12 @@ func (e *erasing) say(format string, args ...any) {
 	}
 }
 
-// The journal keeps what is looked for while an erasure is under way: once rows are gone from a dataset, nothing else knows what they said.
-// journal is what erasing.json holds.
-type journal struct {
-	govern.Wanted
-	Folders []string `json:"folders"` // of the datasets that are changed
-}
-
-func (e *erasing) journal() string {
-	if e.opt.Dir == "" {
-		return ""
-	}
-	return filepath.Join(e.opt.Dir, "erasing.json")
-}
-
-func (e *erasing) resume() error {
-	w := e.opt.Wanted
-	if path := e.journal(); path != "" {
-		b, err := os.ReadFile(path)
-		if err == nil {
-			var was journal
-			if err := json.Unmarshal(b, &was); err != nil {
-				return &rung.Error{Code: rung.CodeStore, Place: path, What: "the journal of an interrupted erasure cannot be read: " + err.Error(), Do: "delete it, and name everything that was asked for again", Err: err}
-			}
-			for _, dir := range was.Folders { // killed while one was exchanged, only its new or its old copy may be there
-				if err := mend(dir); err != nil {
-					return err
-				}
-			}
-			e.out.Resumed = true
-			w = govern.Wanted{Persons: union(w.Persons, was.Persons), IDs: union(w.IDs, was.IDs), Texts: union(w.Texts, was.Texts), Phrases: union(w.Phrases, was.Phrases),
-				Numbers: union(w.Numbers, was.Numbers), Learned: was.Learned}
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return cannot(path, err)
-		}
-	}
-	e.finder = govern.NewFinder(w)
-	return nil
-}
-
-func union(a, b []string) []string {
-	out := append(slices.Clone(a), b...)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func (e *erasing) keepJournal() error {
-	path := e.journal()
-	if path == "" {
-		return nil
-	}
-	w := e.finder.Wanted
-	for id := range e.finder.Rows() {
-		w.IDs = append(w.IDs, id)
-	}
-	w.IDs = union(w.IDs, nil)
-	j := journal{Wanted: w}
-	for i := range e.out.Datasets {
-		j.Folders = append(j.Folders, e.out.Datasets[i].Folder)
-	}
-	return govern.WriteWhole(path, marshal(&j, nil), 0o600)
-}
-
-func (e *erasing) dropJournal() error {
-	path := e.journal()
-	if path == "" {
-		return nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return cannot(path, err)
-	}
-	return nil
-}
-
-// places are the datasets and tasks that the project knows: task files and descriptions beside the store, those of its runs, and copies of
-// datasets that gave way to newer ones.
-func (e *erasing) places(ctx context.Context) (folders []string, tasks []*rung.Task, err error) {
-	add := func(dir string) {
-		if dir, err := filepath.Abs(dir); err == nil && !slices.Contains(folders, dir) {
-			folders = append(folders, dir)
-		}
-	}
-	for _, f := range e.opt.Folders {
-		if err := mend(f); err != nil {
-			return nil, nil, err
-		}
-		if !data.IsFolder(f) {
-			return nil, nil, &rung.Error{Code: rung.CodeNotFound, Place: f, What: "there is no dataset here (no dataset.json)", Do: "name the folder of a dataset"}
-		}
-		add(f)
-	}
-	files, err := e.taskFiles(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, file := range files {
-		if d, err := task.OpenDescription(file); err == nil {
-			if err := mend(d.Description.Out); err != nil {
-				return nil, nil, err
-			}
-			if data.IsFolder(d.Description.Out) {
-				e.beside[d.Description.Out] = d.Description.Dir
-				add(d.Description.Out)
-			}
-			continue
-		}
-		f, err := task.OpenForm(file)
-		if err != nil {
-			continue // not a task
-		}
-		if full, err := task.Open(file); err == nil {
-			f = full
-		}
-		tasks = append(tasks, f.Task)
-		for _, path := range f.Task.Examples {
-			if folder := datasetFolder(path); folder != "" {
-				add(folder)
-			}
-		}
-	}
-	for _, dir := range slices.Clone(folders) {
-		copies, err := filepath.Glob(dir + "@*")
-		if err != nil {
-			continue // a name with brackets has no copies that a glob finds
-		}
-		for _, c := range copies {
-			if data.IsFolder(c) {
-				add(c)
-			}
-		}
-	}
-	slices.Sort(folders)
-	return folders, tasks, nil
-}
-
-// taskFiles are YAML files beside the store, and those that its runs name.
-func (e *erasing) taskFiles(ctx context.Context) ([]string, error) {
-	if e.opt.Dir == "" {
-		return nil, nil
-	}
-	dir, err := filepath.Abs(filepath.Dir(filepath.Clean(e.opt.Dir)))
-	if err != nil {
-		return nil, cannot(e.opt.Dir, err)
-	}
-	var files []string
-	for _, pattern := range []string{"*.yaml", "*.yml"} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return nil, cannot(dir, err)
-		}
-		files = append(files, found...)
-	}
-	if e.opt.Store == nil {
-		return files, nil
-	}
-	runs, err := e.opt.Store.Runs(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range runs {
-		kept, ok, err := e.opt.Store.Step(ctx, taskFileStep(r.ID))
-		if err != nil {
-			return nil, err
-		}
-		if ok && !slices.Contains(files, string(kept)) {
-			files = append(files, string(kept))
-		}
-	}
-	return files, nil
-}
-
 // find looks in all datasets until nothing new is found: a row may be named in one and copied in another.
 func (e *erasing) find(folders []string) error {
-	for known := -1; known != len(e.finder.Rows())+len(e.finder.Learned); {
-		known = len(e.finder.Rows()) + len(e.finder.Learned)
-		e.out.Datasets, e.texts, e.raws = e.out.Datasets[:0], map[string][]string{}, map[string][]rung.Digest{}
+	for known := -1; known != e.known(); {
+		known = e.known()
+		e.out.Datasets, e.texts, e.rawsOf = e.out.Datasets[:0], map[string][]string{}, map[string][]rung.Digest{}
+		e.out.Looked.Datasets, e.out.Looked.Rows, e.out.Looked.Records = len(folders), 0, 0
 		for _, dir := range folders {
 			f, err := data.OpenFolder(dir)
 			if err != nil {
@@ -330,6 +199,23 @@ func (e *erasing) find(folders []string) error {
 	return nil
 }
 
+// known grows with everything that is found.
+func (e *erasing) known() int {
+	return len(e.finder.Rows()) + len(e.finder.Learned) + len(e.raws) + len(e.spots)
+}
+
+// any reports whether anything was found anywhere.
+func (e *erasing) any() bool {
+	n := e.out.Store.Total() + e.out.Gateway.Total() + len(e.out.Loose) + len(e.out.Made) + len(e.out.Work)
+	for i := range e.out.Datasets {
+		n += len(e.out.Datasets[i].Rows) + e.out.Datasets[i].Records
+	}
+	if e.out.Vault != nil {
+		n += *e.out.Vault
+	}
+	return n > 0
+}
+
 // list is the list of erased rows of a dataset: beside its description where there is one, else in its folder.
 func (e *erasing) list(f *data.Folder) *govern.Tombstones { return e.lists[f.Dir] }
 
@@ -342,11 +228,11 @@ func (e *erasing) openList(d *ErasedDataset) (path string, err error) {
 	}
 	e.finder.Mark(t, e.out.On, e.opt.Why)
 	for i := range d.Rows {
-		if id := d.Rows[i].ID; id != "" {
+		if id := d.Rows[i].ID; id != "" && d.Rows[i].Reason != "place" {
 			t.Add(govern.MarkID, id, e.out.On, e.opt.Why)
 		}
 	}
-	for _, raw := range e.raws[dir] {
+	for _, raw := range e.rawsOf[dir] {
 		t.Add(govern.MarkRaw, string(raw), e.out.On, e.opt.Why)
 	}
 	for _, text := range e.texts[dir] {
@@ -381,7 +267,8 @@ func (e *erasing) rewriteAll() error {
 }
 
 func (e *erasing) stores(ctx context.Context) error {
-	what := store.Erasure{Holds: e.finder.Holds, Examples: e.finder.Rows(), Dry: !e.opt.Do}
+	what := store.Erasure{Holds: e.finder.Holds, Examples: e.finder.Rows(), Dry: !e.opt.Do, Vectors: e.any()}
+	e.out.Looked.Store, e.out.Looked.Traces, e.out.Looked.Vault = e.opt.Store != nil, e.opt.Serving != nil, e.opt.Vault != nil
 	if e.opt.Store != nil {
 		e.say("looking through the store")
 		n, err := e.opt.Store.Erase(ctx, what)
@@ -408,42 +295,34 @@ func (e *erasing) stores(ctx context.Context) error {
 	return nil
 }
 
-// loose names the files that are not changed and still hold the person: raw files by the rows' origins, and the tasks' own files.
+// loose names the files that are not changed and still hold the person: raw files, and the tasks' own files.
 func (e *erasing) loose(tasks []*rung.Task) error {
-	at := map[string]*LooseFile{}
-	note := func(file string, line int) {
-		l := at[file]
-		if l == nil {
-			l = &LooseFile{File: file}
-			at[file] = l
-		}
-		switch {
-		case line == 0 || slices.Contains(l.Lines, line):
-		case len(l.Lines) < 100:
-			l.Lines = append(l.Lines, line)
-		default:
-			l.More++
-		}
-	}
+	at := e.rawLines
 	for _, d := range e.out.Datasets {
 		for _, r := range d.Rows {
-			if r.File != "" {
-				note(r.File, r.Line)
+			if r.File != "" && (r.Digest == "" || !e.read.files[r.Digest]) || r.Reason == "id" {
+				e.looseAt(e.beside[d.Folder], r.File, r.Line)
 			}
 		}
+	}
+	note := func(file string, line int) {
+		if at[file] == nil {
+			at[file] = &LooseFile{File: file}
+		}
+		at[file].add(line)
 	}
 	for _, t := range tasks {
 		for _, path := range append(slices.Clone(t.Examples), t.Documents...) {
 			if datasetFolder(path) != "" {
 				continue
 			}
+			e.out.Looked.Files++
 			if err := e.search(path, note, at); err != nil {
 				return err
 			}
 		}
 	}
 	for _, l := range at {
-		slices.Sort(l.Lines)
 		e.out.Loose = append(e.out.Loose, *l)
 	}
 	slices.SortFunc(e.out.Loose, func(a, b LooseFile) int { return cmp.Compare(a.File, b.File) })

@@ -25,10 +25,13 @@ import (
 type ErasedRow struct {
 	ID     string `json:"id"`
 	In     string `json:"in"`     // file of the dataset
-	Reason string `json:"reason"` // person, id, text, near, phrase, number, generated
+	Reason string `json:"reason"` // person, id, text, near, phrase, number, generated, raw (found by its raw row), record
 	Source string `json:"source,omitempty"`
 	File   string `json:"file,omitempty"` // the raw file, which still holds it
 	Line   int    `json:"line,omitempty"`
+	Item   int    `json:"item,omitempty"`
+	// Digest is that of the raw file.
+	Digest rung.Digest `json:"file_digest,omitempty"`
 }
 
 // ErasedDataset is what became of one dataset.
@@ -87,73 +90,147 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
+// looking is the search through one dataset.
+type looking struct {
+	*erasing
+	f     *data.Folder
+	d     *ErasedDataset
+	raw   map[string]bool // ids of rows whose raw row was found
+	gone  map[string]bool // file and id
+	seen  sourcesSeen
+	again bool
+}
+
 // look finds the rows of a dataset that go. Rows that were generated from one of them go as well, and what was made from those.
 func (e *erasing) look(f *data.Folder) (*ErasedDataset, error) {
 	d := &ErasedDataset{Folder: f.Dir, Name: f.Dataset.Name, Before: f.Dataset.Digest, Rows: []ErasedRow{}}
-	gone := map[string]bool{}
-	for again := true; again; {
-		again = false
+	l := &looking{erasing: e, f: f, d: d, raw: map[string]bool{}, gone: map[string]bool{}, seen: sourcesSeen{map[string]int{}, map[string]bool{}}}
+	if err := e.byRaw(f, l.raw); err != nil {
+		return nil, err
+	}
+	for first := true; first || l.again; first = false {
+		l.again = false
 		for _, file := range rowFiles(f) {
-			err := eachLine(f.Path(file), func(n int, line []byte) error {
-				var r rung.DatasetRow
-				if err := json.Unmarshal(line, &r); err != nil {
-					return &rung.Error{Code: rung.CodeInput, Place: fmt.Sprintf("%s:%d", f.Path(file), n), What: "is no row of a dataset: " + err.Error(), Do: "restore the dataset", Err: err}
-				}
-				if gone[file+"\x00"+r.ID] {
-					return nil
-				}
-				why := e.finder.Row(&r)
-				if why == "" && r.Generated != nil && slices.ContainsFunc(r.Generated.From, func(id string) bool { return e.finder.Rows()[id] }) {
-					why = "generated"
-				}
-				if why == "" {
-					return nil
-				}
-				gone[file+"\x00"+r.ID] = true
-				if first := e.why[r.ID]; first != "" { // it is known by its id now
-					why = first
-				}
-				e.why[r.ID] = why
-				e.finder.Learn(&r)
-				e.texts[f.Dir] = append(e.texts[f.Dir], govern.RowText(&r))
-				d.Rows = append(d.Rows, ErasedRow{ID: r.ID, In: file, Reason: why, Source: r.Source})
-				again = true
-				return nil
-			})
+			err := eachLine(f.Path(file), func(n int, line []byte) error { return l.row(file, n, line, first) })
 			if err != nil {
 				return nil, err
 			}
 		}
 	}
-	err := eachLine(f.Path("removed.jsonl"), func(_ int, line []byte) error {
-		if r, ok := e.record(line); ok {
-			d.Records++
-			if r.ID != "" && !slices.ContainsFunc(d.Rows, func(x ErasedRow) bool { return x.ID == r.ID }) {
-				d.Rows = append(d.Rows, ErasedRow{ID: r.ID, In: "removed.jsonl", Reason: "record", File: r.File, Line: r.Line})
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := l.records(); err != nil {
 		return nil, err
 	}
+	e.blind(f, &l.seen)
 	return d, e.origins(f, d)
 }
 
-// record is a removed row's record that holds what goes.
-func (e *erasing) record(line []byte) (rung.RemovedRow, bool) {
-	var r rung.RemovedRow
-	if json.Unmarshal(line, &r) != nil || len(r.Row) == 0 && r.Detail == "" {
-		return r, false
+// byRaw finds the ids of rows whose raw row was found, in this dataset or elsewhere.
+func (e *erasing) byRaw(f *data.Folder, ids map[string]bool) error {
+	if len(e.raws) == 0 {
+		return nil
 	}
-	var row rung.DatasetRow
-	if json.Unmarshal(r.Row, &row) == nil && len(row.Input) > 0 {
-		if e.finder.Row(&row) != "" {
-			e.finder.Learn(&row)
-			return r, true
+	return eachLine(f.Path("origins.jsonl"), func(_ int, line []byte) error {
+		var o rung.Origin
+		if json.Unmarshal(line, &o) == nil && o.Raw != "" && e.raws[o.Raw] {
+			ids[o.ID] = true
 		}
+		return nil
+	})
+}
+
+func (l *looking) row(file string, n int, line []byte, first bool) error {
+	var r rung.DatasetRow
+	if err := json.Unmarshal(line, &r); err != nil {
+		return &rung.Error{Code: rung.CodeInput, Place: fmt.Sprintf("%s:%d", l.f.Path(file), n), What: "is no row of a dataset: " + err.Error(), Do: "restore the dataset", Err: err}
 	}
-	return r, e.finder.Holds(r.Row) || e.finder.Holds([]byte(r.Detail))
+	if first {
+		l.out.Looked.Rows++
+		l.seen.row(&r)
+	}
+	if l.gone[file+"\x00"+r.ID] {
+		return nil
+	}
+	why := l.reason(&r)
+	if why == "" {
+		return nil
+	}
+	l.gone[file+"\x00"+r.ID] = true
+	key := l.d.Name + "\x00" + r.ID
+	if first := l.why[key]; first != "" { // it is known by its id now
+		why = first
+	}
+	l.why[key] = why
+	l.mark(l.d.Name, r.ID)
+	l.finder.Learn(&r)
+	l.raws[rung.DigestBytes(line)] = true // where this dataset is a source of another
+	l.texts[l.f.Dir] = append(l.texts[l.f.Dir], govern.RowText(&r))
+	l.d.Rows = append(l.d.Rows, ErasedRow{ID: r.ID, In: file, Reason: why, Source: r.Source})
+	l.again = true
+	return nil
+}
+
+// reason says why a row of the dataset goes; empty when it stays.
+func (l *looking) reason(r *rung.DatasetRow) string {
+	switch why := l.finder.Row(r); {
+	case why != "":
+		return why
+	case l.raw[r.ID]:
+		return "raw"
+	case l.found[l.d.Name][r.ID]:
+		return "id"
+	case r.Generated != nil && slices.ContainsFunc(r.Generated.From, func(id string) bool { return l.finder.Rows()[id] }):
+		return "generated"
+	}
+	return ""
+}
+
+// records finds the records of removed rows whose content goes.
+func (l *looking) records() error {
+	return eachLine(l.f.Path("removed.jsonl"), func(_ int, line []byte) error {
+		l.out.Looked.Records++
+		r, why := l.record(l.f, line)
+		if len(r.Row) > 0 {
+			var row rung.DatasetRow
+			if json.Unmarshal(r.Row, &row) == nil && row.Source != "" {
+				l.seen.row(&row)
+			}
+		}
+		if why == "" {
+			return nil
+		}
+		l.d.Records++
+		if r.ID != "" && !slices.ContainsFunc(l.d.Rows, func(x ErasedRow) bool { return x.ID == r.ID }) {
+			s, _ := spotOf(l.f, r.File, r.Line, r.Item)
+			l.d.Rows = append(l.d.Rows, ErasedRow{ID: r.ID, In: "removed.jsonl", Reason: why, File: r.File, Line: r.Line, Item: r.Item, Digest: s.File})
+		}
+		return nil
+	})
+}
+
+// record reads the record of a removed row, and says why its content goes: "record" for what it holds, "place" where only the place in the
+// raw file says so, which rows of older builds may share; empty when it stays.
+func (e *erasing) record(f *data.Folder, line []byte) (r rung.RemovedRow, why string) {
+	if json.Unmarshal(line, &r) != nil || len(r.Row) == 0 && (r.Detail == "" || r.Detail == erasedDetail) {
+		return r, ""
+	}
+	s, known := spotOf(f, r.File, r.Line, r.Item)
+	var row rung.DatasetRow
+	isRow := json.Unmarshal(r.Row, &row) == nil && len(row.Input) > 0
+	switch {
+	case isRow && (e.finder.Row(&row) != "" || e.found[f.Dataset.Name][row.ID]):
+		if known {
+			e.spots[s] = true
+		}
+		why = "record"
+	case e.finder.Holds(r.Row) || e.finder.Holds([]byte(r.Detail)):
+		return r, "record"
+	case known && e.spots[s]:
+		why = "place"
+	}
+	if isRow && why != "" {
+		e.finder.Learn(&row)
+	}
+	return r, why
 }
 
 // origins adds to the rows that go the raw files that still hold them.
@@ -167,9 +244,18 @@ func (e *erasing) origins(f *data.Folder, d *ErasedDataset) error {
 		if json.Unmarshal(line, &o) != nil {
 			return nil
 		}
-		if i, ok := at[o.ID]; ok {
-			d.Rows[i].Source, d.Rows[i].File, d.Rows[i].Line = o.Source, o.File, o.Line
-			e.raws[f.Dir] = append(e.raws[f.Dir], o.Raw)
+		i, ok := at[o.ID]
+		if !ok {
+			return nil
+		}
+		r := &d.Rows[i]
+		r.Source, r.File, r.Line, r.Item = o.Source, o.File, o.Line, o.Item
+		if s, known := spotOf(f, o.File, o.Line, o.Item); known {
+			e.spots[s], r.Digest = true, s.File
+		}
+		if o.Raw != "" {
+			e.raws[o.Raw] = true
+			e.rawsOf[f.Dir] = append(e.rawsOf[f.Dir], o.Raw)
 		}
 		return nil
 	})
@@ -237,11 +323,18 @@ func (e *erasing) rewrite(f *data.Folder, d *ErasedDataset) error {
 }
 
 func (e *erasing) rewriteFiles(f *data.Folder, fresh string, ds *rung.Dataset) error {
-	kinds := map[string]func([]byte) ([]byte, bool){"removed.jsonl": e.keepRecord, "origins.jsonl": e.keepOrigin}
+	goes, err := e.going(f)
+	if err != nil {
+		return err
+	}
+	kinds := map[string]func([]byte) ([]byte, bool){
+		"removed.jsonl": func(line []byte) ([]byte, bool) { return e.keepRecord(f, goes, line) },
+		"origins.jsonl": func(line []byte) ([]byte, bool) { return e.keepOrigin(goes, line) },
+	}
 	write := func(file string) (int, int, rung.Digest, error) {
 		keep := kinds[file]
 		if keep == nil {
-			keep = e.keepRow
+			keep = func(line []byte) ([]byte, bool) { return e.keepRow(goes, line) }
 		}
 		out, err := rows.Create(filepath.Join(fresh, file))
 		if err != nil {
@@ -283,30 +376,45 @@ func (e *erasing) rewriteFiles(f *data.Folder, fresh string, ds *rung.Dataset) e
 	return nil
 }
 
-func (e *erasing) keepRow(line []byte) ([]byte, bool) {
+// going are the ids of the rows of a dataset that go.
+func (e *erasing) going(f *data.Folder) (map[string]bool, error) {
+	goes := map[string]bool{}
+	for id := range e.found[f.Dataset.Name] {
+		goes[id] = true
+	}
+	for _, id := range e.finder.IDs {
+		goes[id] = true
+	}
+	return goes, e.byRaw(f, goes)
+}
+
+func (e *erasing) keepRow(goes map[string]bool, line []byte) ([]byte, bool) {
 	var r rung.DatasetRow
 	if json.Unmarshal(line, &r) != nil {
 		return line, true
 	}
-	return line, !e.finder.Rows()[r.ID] && e.finder.Row(&r) == ""
+	return line, !goes[r.ID] && e.finder.Row(&r) == ""
 }
 
-func (e *erasing) keepRecord(line []byte) ([]byte, bool) {
-	r, holds := e.record(line)
-	if !holds && !e.finder.Rows()[r.ID] {
+// erasedDetail is what a record says whose content went.
+const erasedDetail = "erased"
+
+func (e *erasing) keepRecord(f *data.Folder, goes map[string]bool, line []byte) ([]byte, bool) {
+	r, why := e.record(f, line)
+	if why == "" && !goes[r.ID] {
 		return line, true
 	}
-	r.Row, r.Detail, r.ID = nil, "erased", e.plainID(r.ID)
+	r.Row, r.Detail, r.ID = nil, erasedDetail, e.plainID(r.ID)
 	return marshal(&r, line), true
 }
 
 // keepOrigin leaves of an erased row its id, its place and the word erased.
-func (e *erasing) keepOrigin(line []byte) ([]byte, bool) {
+func (e *erasing) keepOrigin(goes map[string]bool, line []byte) ([]byte, bool) {
 	var o rung.Origin
-	if json.Unmarshal(line, &o) != nil || !e.finder.Rows()[o.ID] {
+	if json.Unmarshal(line, &o) != nil || !goes[o.ID] {
 		return line, true
 	}
-	o = rung.Origin{ID: e.plainID(o.ID), Source: o.Source, File: o.File, Line: o.Line, Changes: []string{"erased"}}
+	o = rung.Origin{ID: e.plainID(o.ID), Source: o.Source, File: o.File, Line: o.Line, Item: o.Item, Changes: []string{"erased"}}
 	return marshal(&o, line), true
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/rung-dev/rung/internal/curate"
 	"github.com/rung-dev/rung/internal/govern"
 	"github.com/rung-dev/rung/internal/pii"
-	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/store/sqlite"
 )
 
@@ -38,13 +37,15 @@ func newDataForgetCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "forget [DATASET…] --person KEY | --row ID | --text TEXT | --file FILE",
 		Short: "Erase a person's rows from datasets and stores, and say what was made from them",
-		Long: `Forget finds a person's rows in every dataset that the project knows (task files and dataset.yaml beside the store, those of its runs)
-and in those named: by the source's key of the person, by row id, by text (equal, within a row, or nearly the same), and by the names,
-addresses, phones and numbers in the text, wherever rows mention them. Rows generated from such rows go too.
+		Long: `Forget finds a person's rows in every dataset that the project knows (those beside the store, of task files and dataset.yaml there, of its
+runs, and older builds of them) and in those named: by the source's key of the person, by row id, by text (equal, within a row, or nearly
+the same), and by the names, addresses, phones and numbers in the text, wherever rows mention them. Raw files are read as dataset.yaml
+says now, and rows of older builds are found by the raw row that they came from, also where personal data was replaced. Rows generated
+from such rows go too. A dataset in which more may be that nobody can recognise is named, with what to do.
 
 Without --yes it says what would go and changes nothing. With it the rows leave the datasets, which get a new digest with the recorded step
-erase; their content leaves the store (completions, candidates, pools, indexes, labels, ratings, the answers in scores) and the traces; and
-erased.jsonl beside dataset.yaml, which holds no content, keeps them out when the dataset is built again. Raw files are named, not changed.
+erase; their content leaves the store (completions, candidates, pools, indexes, labels, ratings, the answers in scores, all kept vectors) and the
+traces; and erased.jsonl beside dataset.yaml, which holds no content, keeps them out when the dataset is built again. Raw files are named, not changed.
 Releases and adapters that hold or learned from the rows are named, with what to do. Interrupted, it goes on when asked again.
 
 The report names nobody and can be kept.`,
@@ -148,7 +149,7 @@ func runDataForget(ctx context.Context, s *settings, o *forgetDataOptions) (err 
 	if err != nil {
 		return err
 	}
-	opt := app.EraseOptions{Wanted: wanted, Folders: o.folders, Why: o.why, Do: o.yes, Report: curate.WriteReport, Tell: func(line string) { fmt.Fprintln(s.Err, "rung: "+line) }}
+	opt := app.EraseOptions{Wanted: wanted, Folders: o.folders, Why: o.why, Do: o.yes, Report: curate.WriteReport, Raw: curate.EachRaw, Tell: func(line string) { fmt.Fprintln(s.Err, "rung: "+line) }}
 	dir, err := storeDir(s)
 	switch {
 	case err == nil:
@@ -203,111 +204,4 @@ func (o *forgetDataOptions) takeFromVault(holds func([]byte) bool, do bool) (int
 		return n, err
 	}
 	return n, govern.WriteWhole(o.vault, b.Bytes(), 0o600)
-}
-
-func forgetText(d *app.Erasure) string {
-	var b strings.Builder
-	verb := "would go"
-	if d.Done {
-		verb = "went"
-	}
-	fmt.Fprintf(&b, "Erasure on %s", d.On)
-	if d.Why != "" {
-		fmt.Fprintf(&b, " (%s)", report.Line(d.Why, 200))
-	}
-	if d.Resumed {
-		b.WriteString(", going on with one that was interrupted")
-	}
-	fmt.Fprintf(&b, "\n\nDatasets\n")
-	rows := [][]string{{"dataset", "rows", "records", "digest", "by"}}
-	for _, x := range d.Datasets {
-		digest := x.Before.Short()
-		if x.After != "" {
-			digest += " → " + x.After.Short()
-		}
-		rows = append(rows, []string{x.Folder, fmt.Sprint(len(x.Rows)), fmt.Sprint(x.Records), digest, reasonsOf(x.Rows)})
-	}
-	if len(rows) == 1 {
-		b.WriteString("  none is known here\n")
-	} else {
-		writeColumns(&b, rows)
-	}
-	for _, x := range d.Datasets {
-		for _, r := range x.Rows[:min(len(x.Rows), 20)] {
-			fmt.Fprintf(&b, "  %s  %s in %s (%s)\n", verb, r.ID, r.In, r.Reason)
-		}
-		if n := len(x.Rows) - 20; n > 0 {
-			fmt.Fprintf(&b, "  and %d more (--json has all)\n", n)
-		}
-	}
-	fmt.Fprintf(&b, "\nStore and traces: what %s\n", verb)
-	n := 0
-	for _, counts := range []map[string]int{d.Store, d.Gateway} {
-		for _, kind := range sortedKeys(counts) {
-			if counts[kind] > 0 {
-				fmt.Fprintf(&b, "  %6d  %s\n", counts[kind], kind)
-				n++
-			}
-		}
-	}
-	if n == 0 {
-		b.WriteString("  nothing\n")
-	}
-	if d.Vault != nil {
-		fmt.Fprintf(&b, "  %6d  rows of the vault\n", *d.Vault)
-	}
-	b.WriteString("\nMade from them\n")
-	for _, m := range d.Made {
-		fmt.Fprintf(&b, "  %s %s %s\n    → %s\n", m.Kind, m.Name, m.How, m.Do)
-	}
-	if len(d.Made) == 0 {
-		b.WriteString("  nothing that rung knows\n")
-	}
-	b.WriteString("\nNot changed, and still holding them\n")
-	for _, l := range d.Loose {
-		fmt.Fprintf(&b, "  %s%s%s\n", l.File, linesText(l), l.Note)
-	}
-	for _, text := range d.Left {
-		fmt.Fprintf(&b, "  %s\n", text)
-	}
-	if !d.Done {
-		b.WriteString("\nNothing was changed. The same command with --yes does it.\n")
-	}
-	return b.String()
-}
-
-func reasonsOf(rows []app.ErasedRow) string {
-	counts := map[string]int{}
-	for _, r := range rows {
-		counts[r.Reason]++
-	}
-	var out []string
-	for _, k := range sortedKeys(counts) {
-		out = append(out, fmt.Sprintf("%s %d", k, counts[k]))
-	}
-	return strings.Join(out, ", ")
-}
-
-func sortedKeys(m map[string]int) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
-func linesText(l app.LooseFile) string {
-	if len(l.Lines) == 0 {
-		if l.Note != "" {
-			return ": "
-		}
-		return ""
-	}
-	shown := l.Lines[:min(len(l.Lines), 10)]
-	text := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shown)), ", "), "[]")
-	if n := len(l.Lines) - len(shown) + l.More; n > 0 {
-		text += fmt.Sprintf(" and %d more", n)
-	}
-	return ", line " + text
 }

@@ -25,6 +25,7 @@ const NearText = .6
 type Finder struct {
 	Wanted
 	persons, ids map[string]bool
+	rows         map[string]bool // ids asked for and those of rows that were found
 	phrases      []string
 	numbers      map[string]bool
 	texts        []nearby
@@ -40,12 +41,12 @@ type nearby struct {
 
 // NewFinder prepares to look. What says too little to be anybody's, such as a number of four digits, is left out.
 func NewFinder(w Wanted) *Finder {
-	f := &Finder{Wanted: w, persons: map[string]bool{}, ids: map[string]bool{}, numbers: map[string]bool{}, known: map[string]bool{}}
+	f := &Finder{Wanted: w, persons: map[string]bool{}, ids: map[string]bool{}, rows: map[string]bool{}, numbers: map[string]bool{}, known: map[string]bool{}}
 	for _, p := range w.Persons {
 		f.persons[p] = true
 	}
 	for _, id := range w.IDs {
-		f.ids[id] = true
+		f.ids[id], f.rows[id] = true, true
 	}
 	for _, p := range w.Phrases {
 		if p = canonicalMark(MarkPhrase, p); p != "" {
@@ -94,13 +95,19 @@ func jaccard(a, b map[string]bool) float64 {
 	return 0
 }
 
-// Row says by what a row is found: person, id, text, near, phrase or number; empty when it is not.
+// Row says by what a row is found: person, id, text, near, phrase or number; empty when it is not. Of ids only those count that were asked
+// for: rows of other datasets may have the id of a row that was found.
 func (f *Finder) Row(row *rung.DatasetRow) string {
-	switch {
-	case f.persons[row.Person]:
-		return "person"
-	case f.ids[row.ID]:
+	if f.ids[row.ID] && !f.persons[row.Person] {
 		return "id"
+	}
+	return f.Says(row)
+}
+
+// Says is Row without ids: by what a row of a raw file is found, whose id may not be the one that it has in a dataset.
+func (f *Finder) Says(row *rung.DatasetRow) string {
+	if f.persons[row.Person] {
+		return "person"
 	}
 	return f.text(RowText(row), false)
 }
@@ -162,7 +169,9 @@ func (f *Finder) near(text string) bool {
 // Learn takes in a row that was found: its id, and the texts of its input. Texts of fewer than three words and sixteen letters are in too
 // many rows of others.
 func (f *Finder) Learn(row *rung.DatasetRow) {
-	f.ids[row.ID] = true
+	if row.ID != "" {
+		f.rows[row.ID] = true
+	}
 	for line := range strings.Lines(Texts(row.Input)) {
 		if flat := Flat(line); len(flat) >= 16 || len(strings.Fields(flat)) >= 3 {
 			f.learn(flat)
@@ -179,7 +188,16 @@ func (f *Finder) learn(flat string) {
 }
 
 // Rows are the ids of all rows that were found or asked for.
-func (f *Finder) Rows() map[string]bool { return f.ids }
+func (f *Finder) Rows() map[string]bool { return f.rows }
+
+// Speaks reports whether persons or texts are looked for, and not only ids and what was learned.
+func (f *Finder) Speaks() bool { return len(f.persons) > 0 || f.Mentions() }
+
+// Mentions reports whether texts are looked for: what rows say, names, addresses and numbers.
+func (f *Finder) Mentions() bool { return len(f.texts)+len(f.phrases)+len(f.numbers) > 0 }
+
+// Found takes in the id of a row that was found.
+func (f *Finder) Found(id string) { f.rows[id] = true }
 
 // Mark puts on a list what keeps a found row and everything that was asked for away.
 func (f *Finder) Mark(t *Tombstones, day, why string) {

@@ -13,12 +13,15 @@ type Erasure struct {
 	Holds func(text []byte) bool
 	// Examples are the ids of rows that go. What is kept about one of them keeps its figures and loses its content.
 	Examples map[string]bool
+	// Vectors: what is made from texts and made again where it is missing, vectors and rows of tokens, goes in any case. No text can be looked
+	// for in it.
+	Vectors bool
 	// Dry counts what would go, and changes nothing.
 	Dry bool
 }
 
 // Erased counts what went, by what it was: completions, candidates, train pools, indexes, examples, scores, labels, ratings, queues, documents
-// (of runs and evaluations), steps, traces, feedback.
+// (of runs and evaluations), vectors, token rows, steps, traces, feedback.
 type Erased map[string]int
 
 // Total is all of it.

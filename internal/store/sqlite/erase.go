@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/store"
@@ -218,22 +219,31 @@ func (s *Store) eraseDocuments(ctx context.Context, e *store.Erasure, out store.
 // eraseSteps: what holds the text goes. Vectors and rows of tokens cannot be searched for a text and can be made again, so where
 // anything is erased all of them go.
 func (s *Store) eraseSteps(ctx context.Context, e *store.Erasure, out store.Erased) error {
-	touched := len(e.Examples) > 0 || out.Total() > 0
-	n, err := s.eraseRows(ctx, "steps", "key", "value", 1, 1, e.Dry, func(r *erasing) (string, []any) {
-		if !e.Holds(r.raw[0]) && (!touched || !cached(r.text[0])) {
+	touched := e.Vectors || out.Total() > 0
+	_, err := s.eraseRows(ctx, "steps", "key", "value", 1, 1, e.Dry, func(r *erasing) (string, []any) {
+		kind := madeOfText(r.text[0])
+		switch {
+		case kind != "" && touched:
+			out[kind]++
+		case e.Holds(r.raw[0]):
+			out["steps"]++
+		default:
 			return "", nil
 		}
 		return "DELETE FROM steps WHERE rowid = ?", []any{r.id}
 	})
-	if n > 0 {
-		out["steps"] += n
-	}
 	return err
 }
 
-// cached reports whether a step's key is of a value that is made from texts again where it is missing.
-func cached(key string) bool {
-	return len(key) > 7 && key[:7] == "vector:" || len(key) > 4 && key[:4] == "row:"
+// madeOfText says what a step's key is of when it is made from texts again where it is missing: "vectors", "token rows", else "".
+func madeOfText(key string) string {
+	switch {
+	case strings.HasPrefix(key, "vector:"):
+		return "vectors"
+	case strings.HasPrefix(key, "row:"):
+		return "token rows"
+	}
+	return ""
 }
 
 // compact writes the file anew without what was deleted, in free pages and in the log. A reader or a writer in another process that does

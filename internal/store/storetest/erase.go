@@ -41,7 +41,7 @@ func erase(t *testing.T, open Opener) {
 		must(t, s.PutStep(t.Context(), "trained:1", []byte("kept")))
 	})
 	e := store.Erasure{Holds: holdsSecret, Examples: map[string]bool{"e1": true}}
-	want := store.Erased{"completions": 1, "candidates": 1, "train pool": 1, "scores": 1, "labels": 1, "queues": 1, "ratings": 1, "documents": 1, "steps": 1}
+	want := store.Erased{"completions": 1, "candidates": 1, "train pool": 1, "scores": 1, "labels": 1, "queues": 1, "ratings": 1, "documents": 1, "vectors": 1}
 	in(t, open, func(s store.Store) {
 		e.Dry = true
 		got, err := s.Erase(t.Context(), e)
