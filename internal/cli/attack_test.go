@@ -173,7 +173,7 @@ func TestForgettingIsShownWithItsUncertainty(t *testing.T) {
 	if err := writeForgetting(&b, doc); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"120 of 541 prompts", "+0.20 [+0.10 to +0.30]", "Wilson", "exact McNemar", "cut off at 256 tokens", "Fail: it fell"} {
+	for _, want := range []string{"120 of 541 prompts", "+.200 [+.100, +.300]", "Wilson", "exact McNemar", "cut off at 256 tokens", "Fail: it fell"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the report does not say %q:\n%s", want, b.String())
 		}
