@@ -102,13 +102,14 @@ func (b *build) importStep(_ []rung.SourceFile) stepDef {
 		options = append(options, o)
 	}
 	return stepDef{StepImport, options, func(ctx context.Context, _ *table, out *sink) error {
-		im := &importing{b: b, out: out, ids: map[[16]byte]int32{}, persons: map[[16]byte]struct{}{}, unlike: map[string]int{}}
+		im := &importing{ctx: ctx, b: b, out: out, ids: map[[16]byte]int32{}, persons: map[[16]byte]struct{}{}, unlike: map[string]int{}}
 		return im.run(ctx)
 	}}
 }
 
 // importing is an import under way.
 type importing struct {
+	ctx     context.Context // of the import alone: readers hand rows over without one
 	b       *build
 	out     *sink
 	ids     map[[16]byte]int32 // id → rows that came with it
@@ -171,6 +172,9 @@ func (im *importing) take(row *rung.DatasetRow, origin rung.Origin) error {
 	im.identify(row, &origin)
 	if im.source.Generated && row.Generated == nil {
 		row.Generated = &rung.Generated{By: "not stated"}
+	}
+	if err := im.b.vouched(im.ctx, row, &origin); err != nil {
+		return err
 	}
 	if row.Person != "" {
 		im.persons[half(row.Person)] = struct{}{}
@@ -273,15 +277,27 @@ func (im *importing) files(report *formats.Report) {
 			im.out.counts[reason{r.Kind, true}] += r.Rows
 			f.Repairs[i].Examples = im.b.privacy.repairs(r.Examples)
 		}
-		for i := range f.LeftOut {
-			f.LeftOut[i].What = im.b.privacy.blankText(f.LeftOut[i].What)
-		}
+		im.leftOut(&f)
 		for _, note := range f.Notes {
 			im.out.note("%s: %s", f.File, note)
 		}
 		im.report.Files = append(im.report.Files, f)
 	}
 }
+
+// leftOut enters what was left out. Keys without a role are many and in the record; what a person meant to be read is said: a time that is not
+// understood, annotations that differ.
+func (im *importing) leftOut(f *formats.FileReport) {
+	for i := range f.LeftOut {
+		l := &f.LeftOut[i]
+		if l.What = im.b.privacy.blankText(l.What); !strings.HasPrefix(l.What, "key ") && i < maxLeftOut {
+			im.out.note("%s: left out: %s (%s)", f.File, l.What, plural(l.Rows, "row", "rows"))
+		}
+	}
+}
+
+// maxLeftOut is how many kinds of what was left out are said of a file.
+const maxLeftOut = 20
 
 func (im *importing) finish() {
 	im.report.Persons = len(im.persons)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,7 +41,12 @@ const (
 // Why answers for a row by its id, and where no row has that id, for the rows whose text is like it, the most alike first. A row of a
 // folder whose rows are redacted is found by its redacted text too. CodeNotFound where there is none.
 func Why(ctx context.Context, f *data.Folder, asked string) ([]Answer, error) {
-	w := &why{f: f, asked: asked}
+	w := &why{f: f, asked: asked, ids: map[string]bool{asked: true}}
+	if w.placed = place.MatchString(asked); w.placed {
+		if err := w.place(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range f.Dataset.Splits {
 		if err := w.rows(ctx, s.File); err != nil {
 			return nil, err
@@ -62,7 +68,7 @@ func Why(ctx context.Context, f *data.Folder, asked string) ([]Answer, error) {
 	}
 	if len(answers) == 0 {
 		return nil, &rung.Error{Code: rung.CodeNotFound, Place: f.Dir, What: fmt.Sprintf("no row of the dataset, kept or removed, has the id %.80q or a text like it", asked),
-			Do: "write the id as in the splits, or some words of the row; broken rows are in removed.jsonl by their file and line"}
+			Do: "write the id as in the splits, some words of the row, or its place in the raw file, such as raw/mail.csv:12"}
 	}
 	return answers, w.origins(ctx, answers)
 }
@@ -71,10 +77,13 @@ func Why(ctx context.Context, f *data.Folder, asked string) ([]Answer, error) {
 type why struct {
 	f     *data.Folder
 	asked string
-	texts dedupe.Texts
-	buf   []byte
-	byID  []Answer
-	near  []Answer
+	ids   map[string]bool // what was asked, and the ids of rows that came from the place that was asked
+	// placed is set where what was asked reads like a file and a line.
+	placed bool
+	texts  dedupe.Texts
+	buf    []byte
+	byID   []Answer
+	near   []Answer
 }
 
 func (w *why) rows(ctx context.Context, file string) error {
@@ -86,7 +95,7 @@ func (w *why) rows(ctx context.Context, file string) error {
 		if err != nil {
 			return &rung.Error{Code: rung.CodeInput, Place: w.f.Path(file), What: "a row cannot be read", Do: "build the dataset again", Err: err}
 		}
-		if row.ID == w.asked {
+		if w.ids[row.ID] {
 			w.byID = append(w.byID, Answer{ID: row.ID, Where: file, Row: row})
 			return nil
 		}
@@ -97,7 +106,45 @@ func (w *why) rows(ctx context.Context, file string) error {
 
 // worth spares reading rows in full when an id was found already.
 func (w *why) worth(line []byte) bool {
-	return len(w.byID) == 0 || bytes.Contains(line, []byte(w.asked))
+	if len(w.byID) == 0 || w.placed {
+		return true
+	}
+	for id := range w.ids {
+		if bytes.Contains(line, []byte(id)) {
+			return true
+		}
+	}
+	return false
+}
+
+// place is how a row of a raw file is asked for: its file, in full or its last parts, and its line.
+var place = regexp.MustCompile(`^.+:[1-9][0-9]*$`)
+
+// at reports whether a row stood where was asked.
+func (w *why) at(file string, line int) bool {
+	full := fmt.Sprintf("%s:%d", file, line)
+	return full == w.asked || strings.HasSuffix(full, "/"+w.asked)
+}
+
+// place finds the ids of rows that came from the place that was asked: several, where other files end in the same name, or a line holds many.
+func (w *why) place(ctx context.Context) error {
+	if !slices.ContainsFunc(w.f.Dataset.Files, func(f rung.DatasetFile) bool { return f.File == OriginsFile }) {
+		return nil
+	}
+	line := []byte(w.asked[strings.LastIndexByte(w.asked, ':')+1:])
+	return eachLine(ctx, w.f.Path(OriginsFile), func(raw []byte) error {
+		if len(w.ids) > whyMost || !bytes.Contains(raw, line) {
+			return nil
+		}
+		o, err := originOf(raw)
+		if err != nil {
+			return &rung.Error{Code: rung.CodeInput, Place: w.f.Path(OriginsFile), What: "an origin cannot be read", Do: "build the dataset again", Err: err}
+		}
+		if w.at(o.File, o.Line) && o.ID != "" {
+			w.ids[o.ID] = true
+		}
+		return nil
+	})
 }
 
 // like keeps an answer when its text is like what was asked for, or holds it.
@@ -134,12 +181,12 @@ func (w *why) removed(ctx context.Context) error {
 			return &rung.Error{Code: rung.CodeInput, Place: w.f.Path(RemovedFile), What: "a record cannot be read", Do: "build the dataset again", Err: err}
 		}
 		a := Answer{ID: r.ID, Where: RemovedFile, Removed: &r}
-		if r.ID != "" && r.ID == w.asked || w.asked == fmt.Sprintf("%s:%d", r.File, r.Line) {
+		if r.ID != "" && r.ID == w.asked || w.at(r.File, r.Line) {
 			w.byID = append(w.byID, a)
 			return nil
 		}
 		for i := range w.byID {
-			if r.Of == w.asked && r.Of != "" && w.byID[i].Row != nil {
+			if r.Of == w.byID[i].ID && r.Of != "" && w.byID[i].Row != nil {
 				if w.byID[i].ForCount++; len(w.byID[i].For) < maxForID {
 					w.byID[i].For = append(w.byID[i].For, fmt.Sprintf("%s (%s, %s)", r.ID, r.Step, r.Reason))
 				}

@@ -84,6 +84,11 @@ func (s *session) pair(r *reading, key, prompt, answer string, all *strings.Buil
 		}
 	}
 	d.row.ID = key
+	if m, ok := r.obeying(r.shape, Folder).(*mapped); ok {
+		if err := m.one(&d); err != nil {
+			return r.remove("unreadable", err.Error(), raw, 1)
+		}
+	}
 	file := r.f.Name
 	r.f.Name = prompt
 	err := r.give(&d, raw, 1, nil)

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/charset"
@@ -21,7 +23,7 @@ func Read(ctx context.Context, paths []string, o Options, take func(*rung.Datase
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &session{ctx: ctx, o: &o, take: take, broken: broken, report: &Report{Files: []FileReport{}, Fields: []string{}}}
+	s := &session{ctx: ctx, o: &o, take: take, broken: broken, named: o.named(), found: map[string]bool{}, report: &Report{Files: []FileReport{}, Fields: []string{}}}
 	for _, path := range paths {
 		info, err := os.Stat(path) // a cycle of links ends here
 		if err != nil {
@@ -39,6 +41,9 @@ func Read(ctx context.Context, paths []string, o Options, take func(*rung.Datase
 	for _, f := range s.report.Files {
 		s.report.Rows += f.Rows
 		s.report.Broken += f.Broken
+	}
+	if absent := s.absent(s.found); len(absent) > 0 && s.report.Rows > 0 {
+		return nil, s.noSuchKey(strings.Join(paths[:min(len(paths), 3)], ", "), absent)
 	}
 	return s.report, nil
 }
@@ -71,6 +76,9 @@ type session struct {
 	take   func(*rung.DatasetRow, rung.Origin) error
 	broken func(rung.RemovedRow) error
 	ids    idSet
+	named  map[string]string // keys that were named, each with its role
+	found  map[string]bool   // keys that were named and that a row of any file has
+	keys   []string          // those that the rows have, as far as they were looked at
 	report *Report
 }
 
@@ -126,6 +134,8 @@ type reading struct {
 	repairs map[charset.Kind]int // → index into out.Repairs
 	counts  map[string]int       // of what was left out
 	seen    map[string]bool      // input fields
+	found   map[string]bool      // keys that were named and that a row has
+	faults  map[string]int       // why rows could not be read
 	// numbered are rows whose id an earlier row has.
 	numbered int
 }
@@ -141,7 +151,7 @@ func (s *session) reading(f *records.File, split rung.Split) *reading {
 	if split == "" {
 		split = splitOfName(f.Name)
 	}
-	return &reading{session: s, f: f, split: split, repairs: map[charset.Kind]int{}, counts: map[string]int{}, seen: map[string]bool{},
+	return &reading{session: s, f: f, split: split, repairs: map[charset.Kind]int{}, counts: map[string]int{}, seen: map[string]bool{}, found: map[string]bool{}, faults: map[string]int{},
 		out: FileReport{File: f.Name, Container: string(f.Container), Compression: f.Compression}}
 }
 
@@ -166,6 +176,7 @@ func (r *reading) begin() error {
 	if r.shape, r.out.Format, r.out.Chosen, err = r.choose(); err != nil {
 		return err
 	}
+	r.shape = r.obeying(r.shape, r.out.Format)
 	for _, h := range r.held {
 		if err := r.row(h.json, h.raw, h.line, h.repairs); err != nil {
 			return err
@@ -194,18 +205,33 @@ func (r *reading) finish() error {
 	if r.f.Encoding == charset.Windows1252 { // of a file that is all Windows-1252 it is no repair
 		r.out.Repairs = slices.DeleteFunc(r.out.Repairs, func(p Repair) bool { return p.Kind == string(charset.Latin) })
 	}
+	absent := r.absent(r.found)
+	maps.Copy(r.session.found, r.found)
+	if r.out.Rows > 0 && len(absent) > 0 {
+		r.out.Notes = append(r.out.Notes, "no row has the key "+strings.Join(absent, " or ")+", which was named")
+	}
 	r.report.Files = append(r.report.Files, r.out)
 	if r.out.Rows == 0 && r.out.Broken > 0 {
-		return &rung.Error{Code: rung.CodeInput, Place: r.f.Name, What: fmt.Sprintf("none of its %d rows can be read", r.out.Broken) + r.firstFault(), Do: "look at the file; say with --from (format: in a dataset.yaml) how its rows are to be read"}
+		if slices.ContainsFunc(absent, func(key string) bool { return strings.HasPrefix(r.named[key], "input") }) {
+			return r.noSuchKey(r.f.Name, absent)
+		}
+		return &rung.Error{Code: rung.CodeInput, Place: r.f.Name, What: fmt.Sprintf("none of its %d rows can be read", r.out.Broken) + r.commonFault(), Do: "look at the file; say with --from (format: in a dataset.yaml) how its rows are to be read"}
 	}
 	return nil
 }
 
-func (r *reading) firstFault() string {
-	if len(r.out.Notes) == 0 {
-		return ""
+// commonFault is why most rows could not be read: the first may be broken for a reason of its own.
+func (r *reading) commonFault() string {
+	best := ""
+	for _, what := range slices.Sorted(maps.Keys(r.faults)) {
+		if best == "" || r.faults[what] > r.faults[best] {
+			best = what
+		}
 	}
-	return ": " + r.out.Notes[0]
+	if r.faults[best] <= 1 && len(r.out.Notes) > 0 {
+		return ": " + r.out.Notes[0]
+	}
+	return fmt.Sprintf(": %s (%d of them)", best, r.faults[best])
 }
 
 // row makes dataset rows of one record.
@@ -213,6 +239,7 @@ func (r *reading) row(text, raw []byte, line int, repairs []charset.Repair) erro
 	text, mended := mend(text)
 	repairs = append(repairs, mended...)
 	drafts, err := r.shape.rows(text)
+	r.find(text, drafts)
 	var f fault
 	if errors.As(err, &f) {
 		return r.remove(f.reason, f.what, raw, line)
@@ -321,6 +348,9 @@ func (r *reading) repaired(repairs []charset.Repair, line int) {
 // remove gives a row that cannot be read, with its text.
 func (r *reading) remove(reason, what string, raw []byte, line int) error {
 	r.out.Broken++
+	if len(r.faults) < 1000 || r.faults[what] > 0 {
+		r.faults[what]++
+	}
 	if r.out.Rows == 0 && len(r.out.Notes) == 0 {
 		r.out.Notes = append(r.out.Notes, fmt.Sprintf("line %d: %s", line, what))
 	}

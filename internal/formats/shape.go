@@ -2,6 +2,7 @@ package formats
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -55,6 +56,11 @@ func (r *reading) choose() (shape, Format, []string, error) {
 	l := &look{has: map[string]int{}, shapes: map[Format]int{}}
 	for _, h := range r.held {
 		l.row(&r.x, h.json)
+	}
+	for _, key := range l.keys {
+		if len(r.keys) < 1000 && !slices.Contains(r.keys, key) {
+			r.keys = append(r.keys, key)
+		}
 	}
 	format := r.o.Format
 	if format == "" {
@@ -162,18 +168,30 @@ func rungKeys(members []rows.Member) bool {
 	return true
 }
 
-// format is that of most rows.
+// format is that of most rows. They are flat where most have a key that was named as a part of the input or as the output; rows with an
+// input of their own may have any output beside it.
 func (l *look) format(o *Options) Format {
-	_, output := o.Map["output"]
-	if len(o.Input) > 0 || o.Output != "" || output || slices.ContainsFunc(slices.Collect(maps.Keys(o.Map)), func(r string) bool { return strings.HasPrefix(r, "input.") }) {
+	if len(o.Input) == 1 && o.Input[0] == "*" {
 		return Flat
 	}
 	for _, f := range []Format{Text, Rung, Chat, ShareGPT, Alpaca, LabelStudio, Promptfoo, Traces} {
 		if l.shapes[f]*2 > l.n {
+			if l.named(o, f) {
+				break
+			}
 			return f
 		}
 	}
 	return Flat
+}
+
+func (l *look) named(o *Options, f Format) bool {
+	for key, role := range o.named() {
+		if (strings.HasPrefix(role, "input") || role == "output" && f != Rung) && l.has[key]*2 > l.n {
+			return true
+		}
+	}
+	return false
 }
 
 // common is what all shapes know.
@@ -352,7 +370,8 @@ func splitOf(s string) (rung.Split, bool) {
 	return "", false
 }
 
-var layouts = []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02"}
+var layouts = []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02",
+	"2.1.2006 15:04:05", "2.1.2006 15:04", "2.1.2006"} // with points it is the day first everywhere; slashes are left, since 3/4 is two days
 
 // timeOf is a time in RFC 3339; one without a zone is taken as UTC, a number as seconds since 1970.
 func timeOf(s string) (string, bool) {
@@ -399,11 +418,12 @@ func (s *rungShape) rows(text []byte) ([]draft, error) {
 	if d.row.Input = input; input[0] != '{' {
 		d.row.Input = object("text", input)
 	}
-	if d.row.Output = s.value(members, "output"); d.row.Output == nil {
+	output := cmp.Or(s.o.Output, s.o.Map["output"], "output")
+	if d.row.Output = s.value(members, output); d.row.Output == nil && output == "output" {
 		d.row.Output = s.value(members, "label")
 	}
 	for _, m := range members {
-		if key := string(m.Key); key != "input" && key != "label" && !slices.Contains(roles, key) && !slices.Contains(slices.Collect(maps.Values(s.o.Map)), key) {
+		if key := string(m.Key); key != "input" && key != "label" && key != output && !slices.Contains(roles, key) && !slices.Contains(slices.Collect(maps.Values(s.o.Map)), key) {
 			d.left = append(d.left, "key "+key)
 		}
 	}

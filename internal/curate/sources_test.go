@@ -1,0 +1,64 @@
+package curate_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/curate"
+	"github.com/rung-dev/rung/internal/data"
+)
+
+// TestSourcesOfSeveralFormatsAreNamedAlike: a CSV export and a log of chats give rows of one field, what was left out of them is said, and
+// each row is found again by its place in the raw file.
+func TestSourcesOfSeveralFormatsAreNamedAlike(t *testing.T) {
+	dir := project(t, map[string]string{
+		"dataset.yaml": `name: tickets
+output: {labels: [billing, delivery]}
+sources:
+  - name: desk
+    files: raw/desk.csv
+    mapping: {input: {text: Nachricht}, output: Art, time: Datum}
+    person: Kunde
+  - name: chats
+    files: raw/chats.jsonl
+    mapping: {input: {text: text}}
+`,
+		"raw/desk.csv": "Nachricht;Art;Kunde;Datum\nthe invoice of last month is wrong;billing;c-1;24.12.2025\nwhere is the parcel with my new lamp;delivery;c-2;3/4/2025\n",
+		"raw/chats.jsonl": `{"messages":[{"role":"system","content":"Sort it."},{"role":"user","content":"I want to pay by card from now on"},{"role":"assistant","content":"billing"}]}
+{"messages":[{"role":"system","content":"Sort it."},{"role":"user","content":"nobody rang the bell yesterday"},{"role":"assistant","content":"delivery"}]}
+`})
+	r, err := build(t, dir, curate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Dataset.Fields) != 1 || r.Dataset.Fields[0] != "text" {
+		t.Errorf("fields %v", r.Dataset.Fields)
+	}
+	notes := strings.Join(r.Dataset.Steps[0].Notes, "\n")
+	if !strings.Contains(notes, "raw/desk.csv: left out: time that is not understood (1 row)") || strings.Contains(notes, "other fields") {
+		t.Error(notes)
+	}
+	f, err := data.OpenFolder(r.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{"raw/desk.csv:3": "my new lamp", "chats.jsonl:1": "pay by card"} {
+		answers, err := curate.Why(t.Context(), f, asked)
+		if err != nil || len(answers) != 1 || answers[0].Origin == nil || !strings.Contains(string(answers[0].Row.Input), want) {
+			t.Errorf("%s: %v %+v", asked, err, answers)
+		}
+	}
+	if _, err := curate.Why(t.Context(), f, "ts.jsonl:1"); rung.CodeOf(err) != rung.CodeNotFound {
+		t.Error(err)
+	}
+	misspelt := project(t, map[string]string{"dataset.yaml": strings.Replace(described, "    licence", "    person: persn\n    licence", 1), "raw.jsonl": raw, "test.jsonl": items})
+	if _, err := build(t, misspelt, curate.Options{}); err == nil || !strings.Contains(err.Error(), `"persn" (the person)`) {
+		t.Error(err)
+	}
+	if list, _ := filepath.Glob(filepath.Join(misspelt, "tickets*")); slices.Contains(list, filepath.Join(misspelt, "tickets")) {
+		t.Error("a dataset without its persons was built")
+	}
+}
