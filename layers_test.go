@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"internal/attack":     {"rung", "internal/form", "internal/guard", "internal/model", "internal/recipe", "internal/stats"},
 
 	"internal/unionfind":       {},
+	"internal/batch":           {"rung", "internal/stats"},
 	"internal/govern":          {"rung"},
 	"internal/charset":         {},
 	"internal/arrowipc":        {},
@@ -39,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/formats":         {"rung", "internal/charset", "internal/records", "internal/rows", "internal/trace"},
 	"internal/dedupe":          {"rung", "internal/rows", "internal/unionfind"},
 	"internal/contam":          {"rung", "internal/dedupe", "internal/rows"},
-	"internal/data":            {"rung", "internal/form", "internal/records", "internal/rows", "internal/unionfind"},
+	"internal/data":            {"rung", "internal/batch", "internal/form", "internal/records", "internal/rows", "internal/unionfind"},
 	"internal/grade":           {"rung", "internal/form", "internal/guard", "internal/guard/linear", "internal/stats", "internal/stats/dist"},
 	"internal/retrieve":        {"rung", "internal/extract", "internal/model"},
 	"internal/model/openai":    {"rung", "internal/model"},
@@ -57,7 +58,7 @@ var rooms = map[string][]string{
 	"internal/climb":    {"rung", "internal/grade", "internal/recipe", "internal/stats", "internal/stats/dist"},
 	"internal/rating":   {"rung", "internal/form", "internal/stats", "internal/stats/dist", "internal/store"},
 	"internal/web":      {"rung", "internal/rating"},
-	"internal/generate": {"rung", "internal/contam", "internal/form", "internal/judge", "internal/label", "internal/model", "internal/rating", "internal/stats"},
+	"internal/generate": {"rung", "internal/batch", "internal/contam", "internal/form", "internal/judge", "internal/label", "internal/model", "internal/rating", "internal/stats"},
 	"internal/label":    {"rung", "internal/form", "internal/guard/linear", "internal/modes", "internal/rating"},
 
 	"internal/perturb": {"rung"},
@@ -79,7 +80,7 @@ var rooms = map[string][]string{
 	"internal/gateway": {"rung", "internal/form", "internal/guard", "internal/model", "internal/recipe", "internal/rollout", "internal/store",
 		"internal/telemetry", "internal/trace"},
 
-	"internal/curate": {"rung", "internal/contam", "internal/data", "internal/datacheck", "internal/dedupe", "internal/form", "internal/formats", "internal/govern", "internal/pii",
+	"internal/curate": {"rung", "internal/batch", "internal/contam", "internal/data", "internal/datacheck", "internal/dedupe", "internal/form", "internal/formats", "internal/govern", "internal/pii",
 		"internal/report", "internal/rows", "internal/task"},
 	"internal/report":            {"rung", "internal/fill", "internal/modes", "internal/stats"},
 	"internal/browsertest":       {},
@@ -92,7 +93,7 @@ var rooms = map[string][]string{
 		"internal/registry", "internal/report", "internal/retrieve", "internal/rollout", "internal/stats", "internal/store", "internal/store/postgres",
 		"internal/store/sqlite", "internal/task", "internal/telemetry", "internal/trace", "internal/tune"},
 	"internal/datacheck": {"rung", "internal/data", "internal/dedupe", "internal/form", "internal/rows", "internal/stats"},
-	"internal/cli": {"rung", "internal/govern", "internal/datacheck", "internal/formats", "internal/generate", "internal/label", "internal/curate", "internal/pii", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
+	"internal/cli": {"rung", "internal/batch", "internal/govern", "internal/datacheck", "internal/formats", "internal/generate", "internal/label", "internal/curate", "internal/pii", "internal/attack", "internal/app", "internal/rating", "internal/web", "internal/contam", "internal/data", "internal/dedupe", "internal/rows", "internal/engine", "internal/form", "internal/gateway", "internal/grade", "internal/guard", "internal/judge",
 		"internal/model", "internal/model/anthropic", "internal/model/openai", "internal/modes", "internal/perturb", "internal/registry", "internal/report", "internal/rollout",
 		"internal/spread", "internal/stats", "internal/store",
 		"internal/store/sqlite", "internal/task", "internal/trace", "internal/tune", "internal/venv"},

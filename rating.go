@@ -81,6 +81,8 @@ type ReviewPlan struct {
 	Risk     float64 `json:"risk"`
 	Expected float64 `json:"expected"`
 	Power    float64 `json:"power"`
+	// Members are the rows of the batch: by their ids, a digest of what each says. Only they are vouched for.
+	Members map[string]string `json:"members,omitempty"`
 }
 
 // RatingSeat is the work of one rater: the planned items in the order in which they are asked.

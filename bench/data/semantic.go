@@ -177,7 +177,7 @@ func semanticItems(ctx context.Context, o options, m *memory) error {
 		fmt.Println(set.what)
 		for _, words := range []bool{false, true} {
 			for _, cosine := range []float64{.75, .8, .85, .9, .95} {
-				opt := contam.Options{Embed: m.embed, Semantic: cosine}
+				opt := contam.Options{Embed: m.embed, Semantic: cosine, Share: 1} // the whole item: as good as off
 				if words {
 					opt.Share, opt.Fuzzy, opt.Rephrased = contam.DefaultShare, contam.DefaultFuzzy, contam.DefaultRephrased
 				}

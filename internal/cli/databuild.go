@@ -13,8 +13,10 @@ import (
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/app"
+	"github.com/rung-dev/rung/internal/batch"
 	"github.com/rung-dev/rung/internal/curate"
 	"github.com/rung-dev/rung/internal/engine"
+	"github.com/rung-dev/rung/internal/generate"
 	"github.com/rung-dev/rung/internal/report"
 	"github.com/rung-dev/rung/internal/store/sqlite"
 	"github.com/rung-dev/rung/internal/task"
@@ -103,7 +105,7 @@ func runDataBuild(ctx context.Context, s *settings, o *buildOptions) (*buildDocu
 	r, err := curate.Build(ctx, f, curate.Options{Version: Version, Replace: o.replace, DryRun: o.dry, Tell: tell,
 		Known: func(ctx context.Context) ([]curate.EvaluationSet, []string, error) {
 			return knownSets(ctx, s.store, f.Description)
-		}, Embedder: s.buildEmbedder})
+		}, Embedder: s.buildEmbedder, Review: s.storedReview})
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +139,32 @@ func (s *settings) buildEmbedder(ctx context.Context, ref rung.ModelRef) (*curat
 	}
 	out.Embed = func(ctx context.Context, texts []string) ([][]float32, error) { return embed(ctx, ref, texts) }
 	return out, nil
+}
+
+// storedReview is what the store's own ratings say of a batch of generated rows.
+func (s *settings) storedReview(ctx context.Context, name string) (_ *batch.Record, err error) {
+	if !isDir(s.store) {
+		return nil, nil
+	}
+	st, err := sqlite.Open(ctx, s.store)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	q, err := st.RatingQueue(ctx, name)
+	switch {
+	case rung.CodeOf(err) == rung.CodeNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case q.Labels == nil || q.Labels.Batch == nil:
+		return nil, nil // another queue that happens to have the name
+	}
+	ratings, err := ratingsOf(ctx, st, name)
+	if err != nil {
+		return nil, err
+	}
+	return generate.Judge(q, ratings).Record()
 }
 
 // knownSets are the held-out sets that a store knows, but for those of the task that the dataset is for: a row of these belongs into

@@ -84,7 +84,35 @@ func TestGenerateAndReview(t *testing.T) {
 	if out := trained("made.reviewed.jsonl"); strings.Contains(out, "left out") {
 		t.Errorf("reviewed rows are not taken: %s", out)
 	}
+	reviewedInABuild(t)
 	refusedBatch(t)
+}
+
+// reviewedInABuild: reviewed rows are in a dataset when their record lies beside them, and when the store has the review; where neither is, the
+// build ends.
+func reviewedInABuild(t *testing.T) {
+	t.Helper()
+	put(t, ".", "dataset.yaml", "name: built\ntask: task.yaml\nsources: [{name: people, files: people.jsonl}, {name: made, files: made.reviewed.jsonl}]\npii: none\n")
+	people := ""
+	for text, split := range map[string]string{"the ferry leaves at noon": "train", "who has seen my umbrella": "dev", "soup is served on Mondays": "heldout"} {
+		people += fmt.Sprintf(`{"input": {"text": %q}, "output": "ham", "split": %q}`+"\n", text, split)
+	}
+	put(t, ".", "people.jsonl", people)
+	if err := os.Rename("made.review.json", "away.json"); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustRun(t, "data", "build", "--dry-run"); !strings.Contains(out, "GENERATED ROWS") {
+		t.Errorf("the store's review does not count: %s", out)
+	}
+	if status, _, errs := rungCommand(t, "data", "build", "--dry-run", "--store", "nowhere"); status != 2 || !strings.Contains(errs, "no store knows it") || !strings.Contains(errs, "made.reviewed.jsonl:1") {
+		t.Errorf("status %d, %s", status, errs)
+	}
+	if err := os.Rename("away.json", "made.review.json"); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustRun(t, "data", "build", "--dry-run", "--store", "nowhere"); !strings.Contains(out, "GENERATED ROWS") {
+		t.Errorf("the record beside the rows does not count: %s", out)
+	}
 }
 
 // refusedBatch: rows of templates, of which the reviewer finds too many defective.

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/batch"
 	"github.com/rung-dev/rung/internal/generate"
 	"github.com/rung-dev/rung/internal/label"
 	"github.com/rung-dev/rung/internal/rating"
@@ -168,22 +170,7 @@ func (s *settings) concludeReview(ctx context.Context, st *sqlite.Store, q *rung
 	out := reviewed{File: o.file, Made: made, Verdict: generate.Judge(q, ratings)}
 	v := out.Verdict
 	if v.State != generate.Open {
-		out.Record = beside(o.file, ".review.json")
-		if v.State == generate.Accepted {
-			v.File = cmp.Or(o.out, beside(o.file, ".reviewed.jsonl"))
-			lines, err := label.Lines(generate.Reviewed(rows, v))
-			if err != nil {
-				return err
-			}
-			if err := writeLines(v.File, lines); err != nil {
-				return err
-			}
-		}
-		record, err := json.MarshalIndent(v, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := writeLines(out.Record, append(record, '\n')); err != nil {
+		if out.Record, err = writeReview(v, rows, o); err != nil {
 			return err
 		}
 	}
@@ -192,6 +179,41 @@ func (s *settings) concludeReview(ctx context.Context, st *sqlite.Store, q *rung
 	}
 	_, err = fmt.Fprint(s.Out, out.text(q, o))
 	return err
+}
+
+// writeReview writes the rows of an accepted batch, and the record that vouches for them beside the batch and beside them.
+func writeReview(v *generate.Verdict, rows []rung.DatasetRow, o *dataReviewOptions) (string, error) {
+	if v.Plan.Members == nil { // an older rung made the queue; the rows are of the file that the review is named after
+		plan, err := *v.Plan, error(nil)
+		if plan.Members, err = batch.Members(rows); err != nil {
+			return "", err
+		}
+		v.Plan = &plan
+	}
+	records := []string{beside(o.file, batch.RecordEnd)}
+	if v.State == generate.Accepted {
+		v.File = cmp.Or(o.out, beside(o.file, ".reviewed.jsonl"))
+		lines, err := label.Lines(generate.Reviewed(rows, v))
+		if err != nil {
+			return "", err
+		}
+		if err := writeLines(v.File, lines); err != nil {
+			return "", err
+		}
+		if o.out != "" && filepath.Dir(o.out) != filepath.Dir(o.file) {
+			records = append(records, beside(o.out, batch.RecordEnd))
+		}
+	}
+	record, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	for _, path := range records {
+		if err := writeLines(path, append(record, '\n')); err != nil {
+			return "", err
+		}
+	}
+	return records[len(records)-1], nil
 }
 
 func (r *reviewed) text(q *rung.RatingQueue, o *dataReviewOptions) string {

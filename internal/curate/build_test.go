@@ -34,7 +34,7 @@ call bob.stone@example.net, this is no row
 {"id": "g", "input": {"text": "  "}, "output": "other"}
 {"id": "h", "input": {"text": "where is the shop that you opened last year in spring"}, "output": "nonsense"}
 {"id": "i", "input": {"text": "a model wrote this sentence about a lost parcel"}, "output": "delivery", "generated": {"by": "m", "prompt": ""}}
-{"id": "j", "input": {"text": "a model wrote this other sentence about an invoice that is wrong"}, "output": "billing", "generated": {"by": "m", "prompt": "", "review": "batch-1"}}
+{"id": "j", "input": {"text": "a model wrote this other sentence about an invoice that is wrong"}, "output": "billing", "generated": {"by": "m", "prompt": "", "review": "review-000000000001"}}
 {"id": "k", "input": {"text": "seventeen brown foxes jump over nine lazy dogs and then they all go home together for dinner tonight"}, "output": "other"}
 {"id": "l", "input": {"text": "can you send me a new invoice please, to 4111 1111 1111 1111"}}
 {"input": {"text": "do you have a shop in the north of the town"}, "output": "other"}
@@ -65,6 +65,7 @@ func project(t *testing.T, files map[string]string) string {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		recordReviews(t, dir, text)
 	}
 	return dir
 }
@@ -114,7 +115,7 @@ func leftovers(t *testing.T, dir string, own ...string) []string {
 	t.Helper()
 	var out []string
 	for name := range names(t, dir) {
-		if !slices.Contains(own, name) {
+		if !slices.Contains(own, name) && !strings.HasSuffix(name, ".review.json") {
 			out = append(out, name)
 		}
 	}
@@ -388,7 +389,7 @@ func TestWhichCopyStays(t *testing.T) {
 {"id": "held", "input": {"text": "This question of the held-out set is in train too."}, "output": "a", "split": "heldout"}
 {"id": "labelled", "input": {"text": "The label of this row was written by a person later."}, "output": "b"}
 {"id": "made", "input": {"text": "is my parcel with the customs office in the harbour"}, "output": "a", "generated": {"by": "template"}}
-{"id": "made-reviewed", "input": {"text": "is my parcel with the customs office in the harbour"}, "output": "a", "generated": {"by": "template", "review": "r1"}}
+{"id": "made-reviewed", "input": {"text": "is my parcel with the customs office in the harbour"}, "output": "a", "generated": {"by": "template", "review": "review-000000000002"}}
 {"id": "yes", "input": {"text": "please cancel the order that I made on Friday"}, "output": "cancel"}
 {"id": "no", "input": {"text": "please do not cancel the order that I made on Friday"}, "output": "keep"}
 {"id": "more", "input": {"text": "where can I read what you do with my data"}, "output": "a", "split": "dev"}

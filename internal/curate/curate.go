@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/batch"
 	"github.com/rung-dev/rung/internal/contam"
 	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/govern"
@@ -28,6 +29,8 @@ type Options struct {
 	Known func(ctx context.Context) ([]EvaluationSet, []string, error)
 	// Embedder opens an embedding model of this machine, which the description names; nil: there is none. It is closed when the build ends.
 	Embedder func(ctx context.Context, model rung.ModelRef) (*Embedder, error)
+	// Review gives the record of a review of generated rows that the project's store knows, nil of one that it does not; nil: there is no store.
+	Review func(ctx context.Context, name string) (*batch.Record, error)
 	// Tell is told what is being done; nil: nobody.
 	Tell func(step string, resumed bool)
 }
@@ -72,6 +75,8 @@ type build struct {
 	erased  *govern.Tombstones
 
 	embedders map[rung.ModelRef]*Embedder
+	shelf     *batch.Shelf
+	dirs      []string // of the records of reviews
 }
 
 // Build makes the dataset that a description describes. Faults of the raw files' rows do not end it; they are in the dataset's records.
@@ -80,6 +85,7 @@ func Build(ctx context.Context, f *task.DescriptionFile, o Options) (_ *Result, 
 	if b.o.Tell == nil {
 		b.o.Tell = func(string, bool) {}
 	}
+	b.shelf = &batch.Shelf{Stored: o.Review}
 	if err := b.prepare(f); err != nil {
 		return nil, err
 	}

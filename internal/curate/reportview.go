@@ -37,7 +37,7 @@ func WriteReport(dir string, d *rung.Dataset) error {
 func (w *folder) page() *report.DatasetPage {
 	s := Summarise(w.d, w.samples.list())
 	v := &report.DatasetPage{Name: w.d.Name, Digest: string(w.d.Digest), Version: w.d.Rung, Headline: s.headline(), Lead: s.lead(), Warnings: s.Warnings, Unstated: s.Unstated}
-	v.Terms = s.facts(&w.d.Terms)
+	v.Terms = s.joined()
 	for i := range w.d.Sources {
 		v.Sources = append(v.Sources, s.source(&w.d.Sources[i]))
 	}
@@ -132,6 +132,8 @@ func (s *Summary) warn() {
 		say("Nobody has looked for personal data in these rows.")
 	case s.pii.Do == "none" && s.pii.With > 0:
 		say("Personal data or secrets were found in %d of %d rows, and they are still there.", s.pii.With, s.pii.Rows)
+	case s.pii.Keys > 0:
+		say("Names, addresses or numbers of persons are still there: %s of %d that came to the step pii say whom they are about, or their group, by such a key (person, group), which is left as it is. Keys that say nothing, such as customer numbers, would not.", plural(s.pii.Keys, "row", "rows"), s.pii.Rows)
 	}
 	s.warnOfTerms(say)
 	for i := range s.d.Steps {
@@ -167,20 +169,23 @@ func (s *Summary) warnOfTerms(say func(string, ...any)) {
 	}
 }
 
+// questions are what is asked of each source, in the words of the list of what nobody has stated; fact is its name among the terms.
+var questions = []struct {
+	what, fact string
+	said       func(*rung.Source) bool
+}{
+	{"how the data were obtained", "obtained", func(x *rung.Source) bool { return x.Obtained != "" || x.URL != "" }},
+	{"under which licence", "licence", func(x *rung.Source) bool { return len(x.Licence) > 0 }},
+	{"on what basis personal data may be used (consent)", "basis", func(x *rung.Source) bool { return x.Consent != "" }},
+	{"until when the data may be kept (retention)", "keep until", func(x *rung.Source) bool { return x.Retention != "" }},
+	{"what the data may be used for (uses)", "allowed uses", func(x *rung.Source) bool { return len(x.Uses) > 0 }},
+	{"how sensitive the data are (sensitivity)", "sensitivity", func(x *rung.Source) bool { return x.Sensitivity != "" }},
+	{"whom to ask (contact)", "contact", func(x *rung.Source) bool { return len(x.Contact) > 0 }},
+}
+
 // unstated lists what nobody has said of which source.
 func (s *Summary) unstated() {
-	for _, q := range []struct {
-		what string
-		said func(*rung.Source) bool
-	}{
-		{"how the data were obtained", func(x *rung.Source) bool { return x.Obtained != "" || x.URL != "" }},
-		{"under which licence", func(x *rung.Source) bool { return len(x.Licence) > 0 }},
-		{"on what basis personal data may be used (consent)", func(x *rung.Source) bool { return x.Consent != "" }},
-		{"until when the data may be kept (retention)", func(x *rung.Source) bool { return x.Retention != "" }},
-		{"what the data may be used for (uses)", func(x *rung.Source) bool { return len(x.Uses) > 0 }},
-		{"how sensitive the data are (sensitivity)", func(x *rung.Source) bool { return x.Sensitivity != "" }},
-		{"whom to ask (contact)", func(x *rung.Source) bool { return len(x.Contact) > 0 }},
-	} {
+	for _, q := range questions {
 		var names []string
 		for i := range s.d.Sources {
 			if !q.said(&s.d.Sources[i]) {
@@ -195,6 +200,26 @@ func (s *Summary) unstated() {
 			s.Unstated = append(s.Unstated, q.what+": of "+strings.Join(names, ", "))
 		}
 	}
+}
+
+// joined are the terms of all of it. What some sources say and others do not does not hold for all, and reads so.
+func (s *Summary) joined() []report.DatasetFact {
+	out := s.facts(&s.d.Terms)
+	for i := range out {
+		for _, q := range questions {
+			n := 0
+			for j := range s.d.Sources {
+				if q.fact == out[i].Name && !q.said(&s.d.Sources[j]) {
+					n++
+				}
+			}
+			if n > 0 && !out[i].Unstated {
+				out[i].Value += fmt.Sprintf(" (of %d of %d sources; else not stated)", len(s.d.Sources)-n, len(s.d.Sources))
+				out[i].Unstated = true
+			}
+		}
+	}
+	return out
 }
 
 func (s *Summary) facts(t *rung.Terms) []report.DatasetFact {
@@ -376,8 +401,12 @@ func (s *Summary) made() []report.DatasetFact {
 	for _, by := range sortedNames(s.gen.By) {
 		out = append(out, report.DatasetFact{Name: "made by " + by, Value: fmt.Sprint(s.gen.By[by])})
 	}
+	said := map[string]string{}
+	for _, r := range s.gen.Reviews {
+		said[r.Review] = fmt.Sprintf("; of the batch's %d rows %s looked at %d and found %d defective, so at most %d are (confidence %g, exact hypergeometric bound)", r.Of, plural(r.People, "person", "people"), r.Looked, r.Defects, r.Bound, r.Confidence)
+	}
 	for _, batch := range sortedNames(s.gen.Batches) {
-		out = append(out, report.DatasetFact{Name: "reviewed in " + batch, Value: fmt.Sprint(s.gen.Batches[batch])})
+		out = append(out, report.DatasetFact{Name: "reviewed in " + batch, Value: plural(s.gen.Batches[batch], "row", "rows") + said[batch]})
 	}
 	return out
 }

@@ -21,6 +21,8 @@ type GeneratedReport struct {
 	Unreviewed int            `json:"unreviewed"` // that went, since no person has reviewed them
 	By         map[string]int `json:"by,omitempty"`
 	Batches    map[string]int `json:"batches,omitempty"` // rows of each review that stay
+
+	Reviews []ReviewedBatch `json:"reviews,omitempty"` // how they were reviewed
 }
 
 // generatedStep takes out what no person wrote and no person has reviewed.
@@ -50,6 +52,9 @@ func (b *build) generatedStep() stepDef {
 			return out.keep(raw, origin)
 		})
 		if err != nil {
+			return err
+		}
+		if report.Reviews, err = b.reviewed(ctx, report.Batches); err != nil {
 			return err
 		}
 		out.report = report

@@ -1,8 +1,11 @@
 package data
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,7 +37,28 @@ func (im *importer) generated(e *rung.Example, members []member) bool {
 		im.odd["generated rows that no person has reviewed are left out; rung data review has a batch reviewed"]++
 		return false
 	}
-	return true
+	return im.suite || im.built || im.vouched(e)
+}
+
+// vouched holds a row that says it was reviewed to the record of that review, which lies beside its file. One whose record does not stand for
+// it is a fault, of which the first of each review is told: nothing is trained on a word that anybody can write.
+func (im *importer) vouched(e *rung.Example) bool {
+	err := im.shelf.Row(context.Background(), []string{filepath.Dir(im.path)}, "", e.Generated, e.Input, e.Output)
+	if err == nil {
+		return true
+	}
+	what, do := err.Error(), "write the record again: rung data review FILE"
+	if fault := (*rung.Error)(nil); errors.As(err, &fault) {
+		what, do = fault.What, fault.Do
+	}
+	if im.unvouched == nil {
+		im.unvouched = map[string]bool{}
+	}
+	if !im.unvouched[im.path+what] {
+		im.unvouched[im.path+what] = true
+		im.fault(what, do)
+	}
+	return false
 }
 
 // own is the value of a key that belongs to the row and not to its input.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/batch"
 	"github.com/rung-dev/rung/internal/form"
 )
 
@@ -71,7 +72,10 @@ func (im *importer) folder(ctx context.Context, path string) error {
 		rows += s.Rows
 		im.open(f.Path(s.File))
 		before := len(im.out.Examples)
-		if err := im.file(ctx, f.Path(s.File)); err != nil {
+		im.built = true
+		err := im.file(ctx, f.Path(s.File))
+		im.built = false
+		if err != nil {
 			return err
 		}
 		for i := range im.out.Examples[before:] {
@@ -93,6 +97,7 @@ type importer struct {
 	arena  arena
 
 	take    func(members []member) // what becomes of a row: an example (row), or a look at it (Sniff)
+	built   bool                   // the file is of a dataset, whose build has held generated rows to their reviews
 	suite   bool                   // evaluated on, and never built from: generated rows stay, and are said
 	sniff   bool                   // the task is not known yet, so columns are not checked against it
 	path    string                 // absolute, of the current file
@@ -103,6 +108,9 @@ type importer struct {
 	cells   []member
 	inner   []member
 	objects objectReader
+
+	shelf     batch.Shelf
+	unvouched map[string]bool // what was told of generated rows
 
 	out     Imported
 	faults  int

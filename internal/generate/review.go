@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/batch"
 	"github.com/rung-dev/rung/internal/label"
 	"github.com/rung-dev/rung/internal/rating"
 	"github.com/rung-dev/rung/internal/stats"
@@ -81,10 +82,10 @@ func ReadBatch(file string, content []byte) ([]rung.DatasetRow, rung.Digest, err
 }
 
 // ReviewName is the name of the review of a batch: a batch has one, and its rows carry it.
-func ReviewName(batch rung.Digest) string { return "review-" + string(batch[:12]) }
+func ReviewName(digest rung.Digest) string { return batch.Name(digest) }
 
 // Plan is the sampling plan of a batch.
-func Plan(batch rung.Digest, rows int, o *ReviewOptions) (*rung.ReviewPlan, error) {
+func Plan(digest rung.Digest, rows int, o *ReviewOptions) (*rung.ReviewPlan, error) {
 	set := func(v *float64, usual float64) {
 		if *v == 0 {
 			*v = usual
@@ -103,11 +104,15 @@ func Plan(batch rung.Digest, rows int, o *ReviewOptions) (*rung.ReviewPlan, erro
 		return nil, &rung.Error{Code: rung.CodeUsage, What: fmt.Sprintf("the expected share of defects (%g) lies between 0 and the tolerable one (%g)", o.Expected, o.Tolerable)}
 	}
 	p := stats.AcceptanceSampling(rows, o.Tolerable, o.Expected, o.Confidence, o.Power)
-	return &rung.ReviewPlan{Batch: batch, Rows: rows, Tolerable: o.Tolerable, Confidence: o.Confidence, Sample: p.Sample, Accept: p.Accept, Risk: p.Risk, Expected: o.Expected, Power: p.Power}, nil
+	return &rung.ReviewPlan{Batch: digest, Rows: rows, Tolerable: o.Tolerable, Confidence: o.Confidence, Sample: p.Sample, Accept: p.Accept, Risk: p.Risk, Expected: o.Expected, Power: p.Power}, nil
 }
 
-// Review makes the queue in which people look at a random sample of a batch. The same batch and options make the same queue.
-func Review(task string, rows []rung.DatasetRow, plan *rung.ReviewPlan, o ReviewOptions) (*rung.RatingQueue, error) {
+// Review makes the queue in which people look at a random sample of a batch, and enters into the plan which rows the batch holds. The same
+// batch and options make the same queue.
+func Review(task string, rows []rung.DatasetRow, plan *rung.ReviewPlan, o ReviewOptions) (_ *rung.RatingQueue, err error) {
+	if plan.Members, err = batch.Members(rows); err != nil {
+		return nil, err
+	}
 	pool := make([]label.Row, len(rows))
 	for i := range rows {
 		row := rows[i]
@@ -154,7 +159,7 @@ type Reviewer struct {
 // The states of a review.
 const (
 	Open     = "open"
-	Accepted = "accepted"
+	Accepted = batch.Accepted
 	Refused  = "refused"
 )
 
@@ -246,6 +251,19 @@ func reviewers(ratings []rung.Rating) []Reviewer {
 		out = append(out, *by[n])
 	}
 	return out
+}
+
+// Record is the verdict as it is held to rows: what package batch asks of it.
+func (v *Verdict) Record() (*batch.Record, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("the record of %s: %w", v.Review, err)
+	}
+	var r batch.Record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("the record of %s: %w", v.Review, err)
+	}
+	return &r, nil
 }
 
 // Reviewed are the rows of an accepted batch that may be trained on, each marked with its review; none of a batch that is not accepted.
