@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/report"
 )
 
 // card is README.md: a head that Hugging Face reads, and what a person needs to decide whether to use the dataset. What nobody has
@@ -20,8 +21,9 @@ func (w *folder) card() string {
 		n += s.Rows
 	}
 	fmt.Fprintf(&b, "%s, built from %s by recorded steps. Digest `%s`.\n\n", plural(n, "labelled row", "labelled rows"), plural(len(d.Sources), "source", "sources"), d.Digest)
-	if n := d.Generated(); n > 0 {
-		fmt.Fprintf(&b, "**GENERATED ROWS: no person wrote %d of them.**\n\n", n)
+	s := Summarise(d, nil)
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(&b, "**%s**\n\n", strings.ReplaceAll(warning, "\n", " "))
 	}
 	b.WriteString("| split | rows | written by no person |\n| --- | --- | --- |\n")
 	for _, s := range d.Splits {
@@ -33,9 +35,10 @@ func (w *folder) card() string {
 		}
 	}
 	fmt.Fprintf(&b, "\nFields of the input: %s.\n\n", orNot(strings.Join(d.Fields, ", ")))
-	w.sourcesTable(&b)
+	w.sourcesTable(&b, s)
+	personalTable(&b, s)
 	w.stepsTable(&b)
-	b.WriteString("`report.html` shows what was found of personal data and what was done about it, and examples of what was removed. `rung data why` answers for a single row.\n")
+	b.WriteString("`report.html` shows examples of what was removed. `rung data why` answers for a single row.\n")
 	return b.String()
 }
 
@@ -56,24 +59,40 @@ func orNot(s string) string {
 	return s
 }
 
-func (w *folder) sourcesTable(b *strings.Builder) {
+func (w *folder) sourcesTable(b *strings.Builder, s *Summary) {
 	b.WriteString("## Sources\n\n| source | obtained | licence | basis | keep until | allowed uses | sensitivity | contact |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
-	row := func(name, obtained string, t *rung.Terms) {
-		uses := make([]string, len(t.Uses))
-		for i, u := range t.Uses {
-			uses[i] = string(u)
+	row := func(name, obtained string, facts []report.DatasetFact) {
+		cells := []string{name, orNot(obtained)}
+		for _, f := range facts {
+			cells = append(cells, f.Value)
 		}
-		cells := []string{name, obtained, strings.Join(t.Licence, ", "), t.Consent, t.Retention, strings.Join(uses, ", "), string(t.Sensitivity), strings.Join(t.Contact, ", ")}
 		for i := range cells {
-			cells[i] = cell(orNot(cells[i]))
+			cells[i] = cell(cells[i])
 		}
 		fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	for i := range w.d.Sources {
-		row(w.d.Sources[i].Name, w.d.Sources[i].Obtained, &w.d.Sources[i].Terms)
+		row(w.d.Sources[i].Name, w.d.Sources[i].Obtained, s.facts(&w.d.Sources[i].Terms))
 	}
-	row("**all of it**", "as above", &w.d.Terms)
+	row("**all of it**", "as above", s.joined())
 	b.WriteString("\n")
+}
+
+// personalTable says what was found of personal data, what was done about it and what is still there: who loads the files reads no report.
+func personalTable(b *strings.Builder, s *Summary) {
+	p := s.personal()
+	fmt.Fprintf(b, "## Personal data\n\n%s\n\n", cell(p.Done))
+	if len(p.Types) > 0 {
+		b.WriteString("| type | findings | rows | of all rows | what was done |\n| --- | --- | --- | --- | --- |\n")
+		for _, t := range p.Types {
+			fmt.Fprintf(b, "| %s | %d | %d | %s | %s |\n", t.Type, t.Findings, t.Rows, t.Share, t.Done)
+		}
+		b.WriteString("\n")
+	}
+	for _, line := range p.People {
+		fmt.Fprintf(b, "- %s\n", line)
+	}
+	fmt.Fprintf(b, "\n%s\n\n", p.Limits)
 }
 
 // cell is text in a cell of a Markdown table.

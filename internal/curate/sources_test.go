@@ -1,6 +1,7 @@
 package curate_test
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,5 +61,44 @@ sources:
 	}
 	if list, _ := filepath.Glob(filepath.Join(misspelt, "tickets*")); slices.Contains(list, filepath.Join(misspelt, "tickets")) {
 		t.Error("a dataset without its persons was built")
+	}
+}
+
+// TestCardAndReportSayWhatIsStillThere: names that stand in the keys of persons, and terms that only some of the sources state.
+func TestCardAndReportSayWhatIsStillThere(t *testing.T) {
+	dir := project(t, map[string]string{
+		"dataset.yaml": `name: tickets
+sources:
+  - {name: desk, files: desk.csv, person: who, licence: CC-BY-4.0, consent: contract, retention: 2030-12-31}
+  - {name: old, files: old.csv}
+pii: redact
+`,
+		"desk.csv": "text,label,who\nmy parcel did not come please call +41 44 668 18 00,delivery,Ann Miller\nmy invoice of may is wrong,billing,Robert Stone\n",
+		"old.csv":  "text,label\nhow do I get a new password,other\nwhere do I see what I have ordered,other\n"})
+	r, err := build(t, dir, curate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, wants := range map[string][]string{
+		curate.CardFile: {"Names, addresses or numbers of persons are still there: 2 rows of 4", "## Personal data", "| PHONE | 1 | 1 | 25.0 % | replaced by its type |",
+			"| CC-BY-4.0 (of 1 of 2 sources; else not stated) | contract (of 1 of 2", "which misses some"},
+		curate.ReportFile: {"Names, addresses or numbers of persons are still there: 2 rows of 4", "contract (of 1 of 2 sources; else not stated)"},
+	} {
+		b, err := os.ReadFile(filepath.Join(r.Folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(b)
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s lacks %q", name, want)
+			}
+		}
+		if strings.Contains(text, "Miller") {
+			t.Errorf("%s names somebody", name)
+		}
+	}
+	if text := curate.Summarise(r.Dataset, nil).TermsText(); !strings.Contains(text, "2030-12-31 (of 1 of 2 sources; else not stated)") {
+		t.Error(text)
 	}
 }

@@ -17,7 +17,7 @@ func (s *Summary) Text() string {
 	}
 	table := [][]string{{"", "step", "rows in", "kept", "changed", "removed", "why"}}
 	for _, f := range s.flow() {
-		table = append(table, []string{"", f.Name, fmt.Sprint(f.In), fmt.Sprint(f.Kept), fmt.Sprint(f.Changed), fmt.Sprint(f.Out), strings.Join(f.Why[:min(4, len(f.Why))], ", ")})
+		table = append(table, []string{"", f.Name, fmt.Sprint(f.In), fmt.Sprint(f.Kept), fmt.Sprint(f.Changed), fmt.Sprint(f.Out), reasons(f.Why)})
 	}
 	t.WriteString("\n" + strings.Join(report.Columns(table), "\n") + "\n")
 	if p := s.personal(); len(p.Types) > 0 {
@@ -41,6 +41,14 @@ func (s *Summary) Text() string {
 		t.WriteString("\nNot stated\n" + indent(strings.Join(s.Unstated, "\n")+"\n"))
 	}
 	return t.String()
+}
+
+// reasons are the most frequent ones, and how many others there are.
+func reasons(why []string) string {
+	if len(why) > 4 {
+		return fmt.Sprintf("%s and %d more", strings.Join(why[:3], ", "), len(why)-3)
+	}
+	return strings.Join(why, ", ")
 }
 
 // findingsText says what the check found that is more than good to know.
@@ -71,7 +79,7 @@ func (s *Summary) TermsText() string {
 		x := &s.d.Sources[i]
 		row(x.Name, fmt.Sprint(s.source(x).Rows), s.facts(&x.Terms))
 	}
-	row("all of it", "", s.facts(&s.d.Terms))
+	row("all of it", "", s.joined())
 	return strings.Join(report.Columns(table), "\n") + "\n"
 }
 
