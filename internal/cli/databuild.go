@@ -76,6 +76,9 @@ type buildDocument struct {
 	Folder  string          `json:"folder"`
 	State   curate.State    `json:"state"`
 	Kept    string          `json:"replaced_folder,omitempty"`
+	Vault   string          `json:"vault,omitempty"`
+	Vaulted int             `json:"vault_rows,omitempty"`
+	Old     string          `json:"replaced_vault,omitempty"`
 	Resumed []string        `json:"resumed_steps,omitempty"`
 	Dataset *rung.Dataset   `json:"dataset"`
 	Samples []curate.Sample `json:"removed_examples"`
@@ -109,7 +112,7 @@ func runDataBuild(ctx context.Context, s *settings, o *buildOptions) (*buildDocu
 	if err != nil {
 		return nil, err
 	}
-	return &buildDocument{Folder: shownFrom(r.Folder), State: r.State, Kept: shownFrom(r.Kept), Resumed: r.Resumed, Dataset: r.Dataset, Samples: r.Samples}, nil
+	return &buildDocument{Folder: shownFrom(r.Folder), State: r.State, Kept: shownFrom(r.Kept), Vault: shownFrom(r.Vault), Vaulted: r.Vaulted, Old: shownFrom(r.OldVault), Resumed: r.Resumed, Dataset: r.Dataset, Samples: r.Samples}, nil
 }
 
 // buildEmbedder opens an embedding model of this machine. Where there is a store, vectors are kept there, as a climb keeps them: a second
@@ -219,6 +222,12 @@ func (d *buildDocument) text() string {
 		fmt.Fprintf(&t, "\nThe dataset is in %s (digest %s). What was there before is in %s.\n", d.Folder, d.Dataset.Digest.Short(), d.Kept)
 	default:
 		fmt.Fprintf(&t, "\nThe dataset is in %s (digest %s).\n", d.Folder, d.Dataset.Digest.Short())
+	}
+	if d.Vault != "" {
+		fmt.Fprintf(&t, "%s as they were before personal data was replaced: %s, encrypted. rung data pii FILE --restore %s --key-file KEY --out BACK puts them back.\n", many(d.Vaulted, "row"), d.Vault, d.Vault)
+	}
+	if d.Old != "" {
+		fmt.Fprintf(&t, "The vault that was there before is in %s.\n", d.Old)
 	}
 	fmt.Fprintf(&t, "Report: %s\nA task takes it with: examples: %s\n", filepath.Join(d.Folder, curate.ReportFile), d.Folder)
 	return t.String()

@@ -44,12 +44,15 @@ type EvaluationSet struct {
 
 // Result is what a build made.
 type Result struct {
-	Dataset *rung.Dataset
-	Folder  string
-	State   State
-	Kept    string   // where a folder that gave way is now
-	Resumed []string // steps that an earlier build had finished
-	Samples []Sample // removed rows, a few of each reason, without personal data
+	Dataset  *rung.Dataset
+	Folder   string
+	State    State
+	Kept     string   // where a folder that gave way is now
+	Vault    string   // where the rows are kept as they were; "" when no vault was asked for
+	Vaulted  int      // so many of them
+	OldVault string   // where a vault that gave way is now
+	Resumed  []string // steps that an earlier build had finished
+	Samples  []Sample // removed rows, a few of each reason, without personal data
 }
 
 // State says what became of the folder.
@@ -122,6 +125,9 @@ func (b *build) prepare(f *task.DescriptionFile) (err error) {
 		return err
 	}
 	if b.erased, err = govern.OpenTombstones(filepath.Join(b.d.Dir, govern.ErasedFile)); err != nil {
+		return err
+	}
+	if err := b.checkVault(f); err != nil {
 		return err
 	}
 	b.privacy, err = newPrivacy(&b.d.PII, b.d.Output, f)

@@ -36,7 +36,12 @@ func (b *build) finish(ctx context.Context, steps []rung.DataStep, last *table, 
 		return unwritable(parent, err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // once in its place it is no longer there
-	w := &folder{b: b, dir: dir, d: &rung.Dataset{Name: b.d.Name, Fields: b.fields, Sources: b.sources, Terms: govern.JoinSources(b.sources), Steps: steps, Splits: []rung.DatasetSplit{}, Rung: b.o.Version}}
+	vault, err := b.openVault()
+	if err != nil {
+		return err
+	}
+	defer vault.abandon()
+	w := &folder{b: b, vault: vault, dir: dir, d: &rung.Dataset{Name: b.d.Name, Fields: b.fields, Sources: b.sources, Terms: govern.JoinSources(b.sources), Steps: steps, Splits: []rung.DatasetSplit{}, Rung: b.o.Version}}
 	if err := w.write(ctx, last); err != nil {
 		return err
 	}
@@ -45,7 +50,15 @@ func (b *build) finish(ctx context.Context, steps []rung.DataStep, last *table, 
 		res.State = Dry
 		return nil
 	}
-	return b.place(dir, res)
+	if err := vault.free(b.o.Replace); err != nil {
+		return err
+	}
+	if err := b.place(dir, res); err != nil || vault == nil {
+		return err
+	}
+	res.Vault, res.Vaulted = vault.path, vault.all.n
+	res.OldVault, err = vault.place()
+	return err
 }
 
 // place puts a whole folder where it belongs.
@@ -140,6 +153,7 @@ func syncDir(dir string) error {
 type folder struct {
 	b       *build
 	dir     string
+	vault   *vault // nil: none was asked for
 	d       *rung.Dataset
 	samples samples
 	shape   shape
@@ -219,6 +233,9 @@ func (w *folder) splits(ctx context.Context, last *table) error {
 		if row.Person != "" {
 			w.people++
 		}
+		if err := w.vault.row(row, raw, origin); err != nil {
+			return err
+		}
 		w.shape.add(raw)
 		w.samples.partner(row.ID, raw)
 		origins.rows++
@@ -228,6 +245,9 @@ func (w *folder) splits(ctx context.Context, last *table) error {
 		return origins.out.Line(origin)
 	})
 	if err != nil {
+		return err
+	}
+	if err := w.vault.close(); err != nil {
 		return err
 	}
 	for _, p := range all {

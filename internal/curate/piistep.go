@@ -23,6 +23,7 @@ type piiOptions struct {
 	Sure     float64     `json:"sure,omitempty"`
 	Key      rung.Digest `json:"key,omitempty"`
 	Patterns rung.Digest `json:"patterns,omitempty"`
+	Vault    bool        `json:"vault,omitempty"` // the changed rows are kept as they were, outside the dataset
 }
 
 // PIIReport is what was found of personal data: counts, never values.
@@ -57,7 +58,7 @@ func (b *build) piiStep() (stepDef, error) {
 	p := b.privacy
 	o := piiOptions{Do: p.spec.Do}
 	if p.spec.Do != task.PIISkip {
-		o = piiOptions{p.spec.Do, p.types, p.pointers, p.left, p.spec.Sure, p.key, p.patterns}
+		o = piiOptions{p.spec.Do, p.types, p.pointers, p.left, p.spec.Sure, p.key, p.patterns, p.spec.Vault != ""}
 	}
 	return stepDef{StepPII, o, func(ctx context.Context, in *table, out *sink) error {
 		s := &piiStep{p: p, b: b, out: out, report: PIIReport{Do: p.spec.Do, Types: []PIICount{}}, types: map[pii.Type]*piiTally{}, names: map[[16]byte]struct{}{}}
@@ -73,6 +74,7 @@ type piiStep struct {
 	report PIIReport
 	types  map[pii.Type]*piiTally
 	names  map[[16]byte]struct{}
+	sealed *sealing // nil: no vault was asked for
 }
 
 type piiTally struct {
@@ -105,6 +107,10 @@ func (s *piiStep) run(ctx context.Context, in *table) error {
 		return err
 	}
 	defer origins.close()
+	if s.sealed, err = s.b.seal(); err != nil {
+		return err
+	}
+	defer s.sealed.abandon()
 	err = rows.Map(ctx, set, runtime.GOMAXPROCS(0), func(block *rows.Block) ([]seen, error) {
 		var out []seen
 		err := block.Each(func(r rows.Row) error {
@@ -129,7 +135,7 @@ func (s *piiStep) run(ctx context.Context, in *table) error {
 		return err
 	}
 	s.finish()
-	return nil
+	return s.sealed.finish()
 }
 
 // look finds what a row holds, and changes it. It runs side by side with others.
@@ -182,6 +188,9 @@ func (s *piiStep) put(one *seen, origin []byte) error {
 	}
 	o, err := originOf(origin)
 	if err != nil {
+		return err
+	}
+	if err := s.sealed.put(o.ID, one.was); err != nil {
 		return err
 	}
 	what := "redacted"
@@ -267,6 +276,9 @@ func (s *piiStep) finish() {
 	s.out.report = *r
 	if r.With > 0 && !s.p.spec.Stated {
 		s.out.note("personal data or secrets were found in %s and left there: the description does not say what to do about them (pii: redact, pseudonyms or none)", plural(r.With, "row", "rows"))
+	}
+	if s.sealed != nil && r.With > 0 {
+		s.out.note("the changed rows are kept as they were, encrypted, in a vault outside this folder: who has it and its key can undo the replacing, so these data are pseudonymous and not anonymous (GDPR Art. 4(5))")
 	}
 	if r.Keys > 0 {
 		s.out.note("the keys of persons and groups hold addresses, numbers or names themselves in %s; they stay, since erasing a person's rows needs them", plural(r.Keys, "row", "rows"))

@@ -26,6 +26,7 @@ type privacy struct {
 	left     []string            // pointers below these that are left alone: definitions of tools, which no person is in
 	replace  func(pii.In) string // nil: rows stay as they are
 	key      rung.Digest         // of the key of stand-ins, salted; "" without one
+	secret   []byte              // the key itself, of stand-ins and the vault
 	patterns rung.Digest
 }
 
@@ -98,15 +99,17 @@ func (p *privacy) readPatterns() (out []pii.Pattern, err error) {
 	return out, nil
 }
 
-func (p *privacy) chooseReplacement() error {
+func (p *privacy) chooseReplacement() (err error) {
+	if p.spec.Do == task.PIIPseudonyms || p.spec.Vault != "" {
+		if p.secret, err = os.ReadFile(p.spec.KeyFile); err != nil {
+			return unreadable(p.spec.KeyFile, err)
+		}
+	}
 	switch p.spec.Do {
 	case task.PIIRedact:
 		p.replace = pii.Placeholder
 	case task.PIIPseudonyms:
-		key, err := os.ReadFile(p.spec.KeyFile)
-		if err != nil {
-			return unreadable(p.spec.KeyFile, err)
-		}
+		key := p.secret
 		stand, err := pii.NewPseudonyms(key)
 		if err != nil {
 			return err

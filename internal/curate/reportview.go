@@ -269,6 +269,9 @@ func (s *Summary) personal() report.DatasetPersonal {
 	case "pseudonyms":
 		p.Done = fmt.Sprintf("Personal data or secrets were found in %d of %d rows (%s). In place of each stands a stand-in: the same for the same value, under a key that is not part of the dataset. Whoever has the key can test guesses, so this is pseudonymous data and not anonymous (GDPR recital 26).", s.pii.With, s.pii.Rows, share(s.pii.With, s.pii.Rows))
 	}
+	if s.vault() {
+		p.Done += " The changed rows are kept as they were in a vault outside this folder, encrypted: who has it and its key can undo the replacing (rung data pii --restore), so these are pseudonymous data and not anonymous (GDPR Art. 4(5)), and a person's rows are to be erased there too (rung data forget --vault)."
+	}
 	for _, t := range s.pii.Types {
 		row := report.DatasetType{Type: t.Type, Findings: t.Findings, Rows: t.Rows, Share: share(t.Rows, s.pii.Rows), Done: done}
 		var where []string
@@ -280,6 +283,19 @@ func (s *Summary) personal() report.DatasetPersonal {
 	}
 	p.People = s.people()
 	return p
+}
+
+// vault reports whether the rows were kept as they were.
+func (s *Summary) vault() bool {
+	for i := range s.d.Steps {
+		var o struct {
+			Vault bool `json:"vault"`
+		}
+		if s.d.Steps[i].Name == StepPII && json.Unmarshal(s.d.Steps[i].Options, &o) == nil && o.Vault {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Summary) people() []string {

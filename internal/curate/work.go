@@ -36,8 +36,9 @@ type work struct {
 type entry struct {
 	Key     rung.Digest   `json:"key"`
 	Step    rung.DataStep `json:"step"`
-	Origins rung.Digest   `json:"origins"` // of its file of origins
-	Gone    rung.Digest   `json:"gone"`    // of its file of removed rows
+	Origins rung.Digest   `json:"origins"`         // of its file of origins
+	Gone    rung.Digest   `json:"gone"`            // of its file of removed rows
+	Vault   rung.Digest   `json:"vault,omitempty"` // of the sealed file of rows as they were, where there is one
 	Sources []rung.Source `json:"sources,omitempty"`
 	Fields  []string      `json:"fields,omitempty"`
 }
@@ -119,6 +120,9 @@ func (w *work) whole(all []entry) bool {
 		if !sameDigest(w.path(i, all[i].Step.Name, "removed"), all[i].Gone) {
 			return false
 		}
+		if all[i].Vault != "" && !sameDigest(filepath.Join(w.dir, vaultWork), all[i].Vault) {
+			return false
+		}
 	}
 	last, i := &all[len(all)-1], len(all)-1
 	return sameDigest(w.path(i, last.Step.Name, "rows"), last.Step.Out) && sameDigest(w.path(i, last.Step.Name, "origins"), last.Origins)
@@ -148,6 +152,14 @@ func (w *work) done(i int, e *entry) error {
 	for kind, digest := range map[string]*rung.Digest{"origins": &e.Origins, "removed": &e.Gone} {
 		if *digest, _, err = digestOfFile(w.path(i, e.Step.Name, kind)); err != nil {
 			return err
+		}
+	}
+	if e.Step.Name == StepPII {
+		path := filepath.Join(w.dir, vaultWork)
+		if _, err := os.Stat(path); err == nil {
+			if e.Vault, _, err = digestOfFile(path); err != nil {
+				return err
+			}
 		}
 	}
 	w.journal = append(w.journal[:i:i], *e)

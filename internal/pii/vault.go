@@ -90,8 +90,14 @@ func vaultError(what string, err error) error {
 	return &rung.Error{Code: rung.CodeInput, What: what, Do: "name the vault that was written with this data, and its key file", Err: err}
 }
 
-// OpenVault reads a vault whole into memory.
-func OpenVault(r io.Reader, user []byte) (*Vault, error) {
+// VaultReader reads a vault record by record, in the order in which it was written. It is not safe for concurrent use.
+type VaultReader struct {
+	in *bufio.Reader
+	s  *sealer
+}
+
+// ReadVault begins to read a vault under a user's key.
+func ReadVault(r io.Reader, user []byte) (*VaultReader, error) {
 	in := bufio.NewReader(r)
 	head := make([]byte, len(vaultMagic)+16)
 	if _, err := io.ReadFull(in, head); err != nil || string(head[:len(vaultMagic)]) != vaultMagic {
@@ -101,27 +107,46 @@ func OpenVault(r io.Reader, user []byte) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &VaultReader{in, s}, nil
+}
+
+// Next is the next row as it was, with the SHA-256 of what took its place; io.EOF after the last. A vault that was cut is an error.
+func (v *VaultReader) Next() (sum [32]byte, was []byte, err error) {
+	record, err := v.s.open(v.in)
+	switch {
+	case err != nil:
+		return sum, nil, err
+	case len(record) == 0:
+		return sum, nil, io.EOF
+	case len(record) < len(sum):
+		return sum, nil, vaultError("the vault is damaged", nil)
+	}
+	return [32]byte(record[:32]), record[32:], nil
+}
+
+// OpenVault reads a vault whole into memory.
+func OpenVault(r io.Reader, user []byte) (*Vault, error) {
+	in, err := ReadVault(r, user)
+	if err != nil {
+		return nil, err
+	}
 	v := &Vault{rows: map[[32]byte][][]byte{}}
 	for {
-		record, err := s.open(in)
+		sum, was, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return v, nil
+		}
 		if err != nil {
 			return nil, err
 		}
-		if len(record) == 0 {
-			return v, nil
-		}
-		if len(record) < 32 {
-			return nil, vaultError("the vault is damaged", nil)
-		}
-		sum := [32]byte(record[:32])
-		v.rows[sum] = append(v.rows[sum], record[32:])
+		v.rows[sum] = append(v.rows[sum], was)
 	}
 }
 
 func (s *sealer) open(in io.Reader) ([]byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(in, size[:]); err != nil {
-		return nil, vaultError("the vault was cut: its end is missing", err)
+		return nil, vaultError("the vault was cut: its end is missing", io.ErrUnexpectedEOF) // io.EOF would look like its end
 	}
 	n := binary.BigEndian.Uint32(size[:])
 	if n > maxRecord || int(n) < s.aead.Overhead() {
@@ -129,7 +154,7 @@ func (s *sealer) open(in io.Reader) ([]byte, error) {
 	}
 	sealed := make([]byte, n)
 	if _, err := io.ReadFull(in, sealed); err != nil {
-		return nil, vaultError("the vault was cut: its end is missing", err)
+		return nil, vaultError("the vault was cut: its end is missing", io.ErrUnexpectedEOF)
 	}
 	record, err := s.aead.Open(nil, s.nonce(), sealed, nil)
 	if err != nil {
