@@ -165,7 +165,7 @@ func (s *splitter) cuts(times []dated) (heldout, dev time.Time, err error) {
 			return heldout, dev, tooMany(s.files(), wantHeld+wantDev+1, n)
 		}
 	}
-	end := n
+	var end int
 	if s.rules.HeldoutAfter != "" {
 		if heldout, err = s.given(s.rules.HeldoutAfter); err != nil {
 			return heldout, dev, err
