@@ -46,6 +46,7 @@ var rooms = map[string][]string{
 	"internal/model/openai":    {"rung", "internal/model"},
 	"internal/model/anthropic": {"rung", "internal/model"},
 	"internal/model/modeltest": {"rung", "internal/model"},
+	"internal/model/doortest":  {"internal/model", "internal/model/modeltest", "internal/model/openai", "internal/store/sqlite"},
 	"internal/store/pack":      {},
 	"internal/store/blocks":    {"rung", "internal/store", "internal/store/pack"},
 	"internal/store/sqlite":    {"rung", "internal/store", "internal/store/blocks", "internal/store/pack"},

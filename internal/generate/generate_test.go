@@ -12,32 +12,9 @@ import (
 	"github.com/rung-dev/rung/internal/generate"
 	"github.com/rung-dev/rung/internal/judge"
 	"github.com/rung-dev/rung/internal/model"
+	"github.com/rung-dev/rung/internal/model/doortest"
 	"github.com/rung-dev/rung/internal/model/modeltest"
-	"github.com/rung-dev/rung/internal/model/openai"
-	"github.com/rung-dev/rung/internal/store/sqlite"
 )
-
-// door opens the real door to a model server that does what script says.
-func door(t *testing.T, script modeltest.Script) *model.Door {
-	t.Helper()
-	url, stop, err := modeltest.New(script).Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	st, err := sqlite.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return model.NewDoor(model.Options{Store: st, Provider: func(string) (model.Provider, error) {
-		return openai.New(openai.Config{Name: "openai", BaseURL: url + "/v1", Key: "k"})
-	}})
-}
 
 var (
 	fields = []rung.Field{{Name: "text", Type: "string"}}
@@ -59,7 +36,7 @@ func row(id, text, output string) rung.DatasetRow {
 
 func writer(t *testing.T, script modeltest.Script) *generate.Writer {
 	t.Helper()
-	return &generate.Writer{Door: door(t, script), Model: "openai/strong", Can: model.Can{Schema: true, Concurrency: 4}, Instructions: "Is it spam?", Fields: fields, Output: labels,
+	return &generate.Writer{Door: doortest.Open(t, script), Model: "openai/strong", Can: model.Can{Schema: true, Concurrency: 4}, Instructions: "Is it spam?", Fields: fields, Output: labels,
 		Form: formOf(t, labels), PerCall: 2, Temperature: 1, MaxTokens: 300}
 }
 
@@ -188,7 +165,7 @@ func made(text, output string) generate.Draft {
 // TestFilter: every draft stays or goes for the reason that holds, and the reasons name what it copies.
 func TestFilter(t *testing.T) {
 	j, err := judge.New(judge.Config{Metric: "generated", Spec: rung.JudgeSpec{Model: "openai/judge", Criteria: []rung.Criterion{{Name: "right", Question: "Is it right?"}}}, Instructions: "Is it spam?", Fields: fields,
-		Can: model.Can{Schema: true}, Door: door(t, func(c modeltest.Call) modeltest.Reply {
+		Can: model.Can{Schema: true}, Door: doortest.Open(t, func(c modeltest.Call) modeltest.Reply {
 			asked := fmt.Sprint(c.Messages)
 			switch {
 			case strings.Contains(asked, "umbrella"):

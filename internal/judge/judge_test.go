@@ -11,32 +11,9 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/judge"
 	"github.com/rung-dev/rung/internal/model"
+	"github.com/rung-dev/rung/internal/model/doortest"
 	"github.com/rung-dev/rung/internal/model/modeltest"
-	"github.com/rung-dev/rung/internal/model/openai"
-	"github.com/rung-dev/rung/internal/store/sqlite"
 )
-
-// door opens the real door to a model server that does what script says.
-func door(t *testing.T, script modeltest.Script) *model.Door {
-	t.Helper()
-	url, stop, err := modeltest.New(script).Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	st, err := sqlite.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return model.NewDoor(model.Options{Store: st, Provider: func(string) (model.Provider, error) {
-		return openai.New(openai.Config{Name: "openai", BaseURL: url + "/v1", Key: "k"})
-	}})
-}
 
 var rubric = rung.JudgeSpec{Model: "openai/judge", Reference: true, Criteria: []rung.Criterion{
 	{Name: "factual", Question: "Is it true?", Anchors: map[int]string{1: "invented", 5: "all true"}},
@@ -45,7 +22,7 @@ var rubric = rung.JudgeSpec{Model: "openai/judge", Reference: true, Criteria: []
 func newJudge(t *testing.T, spec rung.JudgeSpec, script modeltest.Script) *judge.Judge {
 	t.Helper()
 	j, err := judge.New(judge.Config{Metric: "quality", Spec: spec, Instructions: "Answer.", Fields: []rung.Field{{Name: "q", Type: "string"}},
-		Door: door(t, script), Can: model.Can{Schema: true}})
+		Door: doortest.Open(t, script), Can: model.Can{Schema: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/grade"
 	"github.com/rung-dev/rung/internal/model"
+	"github.com/rung-dev/rung/internal/model/doortest"
 	"github.com/rung-dev/rung/internal/model/modeltest"
 	"github.com/rung-dev/rung/internal/store/sqlite"
 	"github.com/rung-dev/rung/internal/tune"
@@ -92,7 +93,7 @@ func canaryKit(t *testing.T, out rung.Output, answer string, n int) (*Kit, *tune
 		Can: func(rung.ModelRef) model.Can { return model.Can{Adapters: true, Concurrency: 1} }}
 	job, notes := new(tune.Job), new([]string)
 	k.Trainer, k.Observer = recorded{k.Dir, job}, quiet{notes}
-	k.Door = door(t, func(modeltest.Call) modeltest.Reply { return modeltest.Reply{Text: answer} })
+	k.Door = doortest.Open(t, func(modeltest.Call) modeltest.Reply { return modeltest.Reply{Text: answer} })
 	for i := range 20 {
 		e := rung.Example{ID: fmt.Sprint(i), Input: input(fmt.Sprint("text ", i)), Output: json.RawMessage(answer)}
 		k.Building.Train = append(k.Building.Train, e)

@@ -13,32 +13,9 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/form"
 	"github.com/rung-dev/rung/internal/model"
+	"github.com/rung-dev/rung/internal/model/doortest"
 	"github.com/rung-dev/rung/internal/model/modeltest"
-	"github.com/rung-dev/rung/internal/model/openai"
-	"github.com/rung-dev/rung/internal/store/sqlite"
 )
-
-// door opens the real door to a model server that does what script says.
-func door(t *testing.T, script modeltest.Script) *model.Door {
-	t.Helper()
-	url, stop, err := modeltest.New(script).Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	st, err := sqlite.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return model.NewDoor(model.Options{Store: st, Provider: func(string) (model.Provider, error) {
-		return openai.New(openai.Config{Name: "openai", BaseURL: url + "/v1", Key: "k"})
-	}})
-}
 
 func runner(t *testing.T, c rung.Candidate, script modeltest.Script, parts Parts) *Runner {
 	t.Helper()
@@ -48,7 +25,7 @@ func runner(t *testing.T, c rung.Candidate, script modeltest.Script, parts Parts
 	}
 	parts.Form = f
 	if script != nil {
-		parts.Door = door(t, script)
+		parts.Door = doortest.Open(t, script)
 	}
 	r, err := NewRunner(c, parts)
 	if err != nil {
