@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/records"
 )
 
 // message is a turn of a chat fine-tuning row.
@@ -20,31 +21,8 @@ type message struct {
 	} `json:"tool_calls"`
 }
 
-// text is the content as text: a string, or the text parts of a list of parts.
-func (m *message) text() (string, bool) {
-	if len(m.Content) == 0 || string(m.Content) == "null" {
-		return "", true
-	}
-	var s string
-	if json.Unmarshal(m.Content, &s) == nil {
-		return s, true
-	}
-	var parts []struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
-	}
-	if json.Unmarshal(m.Content, &parts) != nil {
-		return "", false
-	}
-	var b strings.Builder
-	for _, p := range parts {
-		if p.Type != "text" {
-			return "", false
-		}
-		b.WriteString(p.Text)
-	}
-	return b.String(), true
-}
+// text is the content as text, where it is text.
+func (m *message) text() (string, bool) { return records.ChatText(m.Content) }
 
 // chatRow reads OpenAI's chat fine-tuning form: the last assistant turn is the output, the last user turn before it the input.
 func (im *importer) chatRow(members []member, raw []byte) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rung-dev/rung/internal/records"
 	"github.com/rung-dev/rung/internal/rows"
 )
 
@@ -62,28 +63,8 @@ func turns(list []byte) ([]turn, error) {
 	return out, nil
 }
 
-// text is the content as text: a string, or the text parts of a list of parts.
-func (t *turn) text() (string, bool) {
-	if len(t.Content) == 0 || string(t.Content) == "null" {
-		return "", true
-	}
-	var s string
-	if json.Unmarshal(t.Content, &s) == nil {
-		return s, true
-	}
-	var parts []struct{ Type, Text string }
-	if json.Unmarshal(t.Content, &parts) != nil {
-		return "", false
-	}
-	var b strings.Builder
-	for _, p := range parts {
-		if p.Type != "text" {
-			return "", false
-		}
-		b.WriteString(p.Text)
-	}
-	return b.String(), true
-}
+// text is the content as text, where it is text.
+func (t *turn) text() (string, bool) { return records.ChatText(t.Content) }
 
 func lastRole(list []byte) string {
 	all, err := turns(list)
