@@ -112,8 +112,36 @@ func TestLabelCommands(t *testing.T) {
 	if err := os.Mkdir(other, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	labelsElsewhere(t, other)
 	if got := decoded[rateImported](t, mustRun(t, "label", "import", "q1.json", "--store", other, "--json")); !got.Made || got.New != got.Read || got.New < 2*asks {
 		t.Errorf("%+v", got)
+	}
+}
+
+// labelsElsewhere: labels go to Label Studio's form and to lines and come back; nothing of them is new where they came from, all of it is
+// where the queue came without them.
+func labelsElsewhere(t *testing.T, empty string) {
+	t.Helper()
+	for _, format := range []string{"label-studio", "labels"} {
+		file := "q1." + format + ".json"
+		mustRun(t, "label", "export", "q1", "--format", format, "-o", file)
+		if got := decoded[rateImported](t, mustRun(t, "label", "import", file, "--format", format, "--json")); got.Made || got.New != 0 || got.Read == 0 || got.Unknown != 0 {
+			t.Errorf("%s: %+v", format, got)
+		}
+		if status, _, errs := rungCommand(t, "label", "import", file, "--format", format, "--store", empty); status == 0 || !strings.Contains(errs, "q1") {
+			t.Errorf("%s: labels of a queue that is not there: status %d, %s", format, status, errs)
+		}
+	}
+	if blind := mustRun(t, "label", "export", "q1", "--format", "label-studio", "--blind"); strings.Contains(blind, `"ada"`) || strings.Contains(blind, "ground_truth") {
+		t.Errorf("a blind file:\n%s", blind)
+	}
+	if config := mustRun(t, "label", "export", "q1", "--label-config"); !strings.Contains(config, `<Choice value="ham"/>`) {
+		t.Errorf("%s", config)
+	}
+	for _, bad := range [][]string{{"export", "q1", "--format", "csv"}, {"export", "q1", "--blind"}, {"import", "q1.labels.json", "--format", "rows"}} {
+		if status, _, _ := rungCommand(t, append([]string{"label"}, bad...)...); status != 2 {
+			t.Errorf("%v: status %d", bad, status)
+		}
 	}
 }
 
@@ -320,5 +348,22 @@ func TestLabelByStoredAnswers(t *testing.T) {
 	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSmallQueuesSayWhatTheyHold: with few rows each has all the labellers, and nothing was chosen; the plan does not say otherwise.
+func TestSmallQueuesSayWhatTheyHold(t *testing.T) {
+	dir := labelProject(t, labelTask)
+	put(t, dir, "few.jsonl", `{"text":"where is the bus"}`+"\n"+`{"text":"claim your cheap loan now"}`+"\n"+`{"text":"shall we meet at nine"}`+"\n")
+	out := piped(t, "", "label", "make", "small", "task.yaml", "--rows", "few.jsonl", "--raters", "ada,ben,cy", "--per-item", "3")
+	for _, want := range []string{"3 items have 3 raters each: too few to know agreement by", "Chosen out of 3 rows: 3 by random."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	for _, never := range []string{"Hardly any item", "the others were chosen"} {
+		if strings.Contains(out, never) {
+			t.Errorf("%q in:\n%s", never, out)
+		}
 	}
 }

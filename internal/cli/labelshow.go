@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,6 +141,7 @@ func labelledLine(l *label.Labelled) string {
 type labelExportOptions struct {
 	queue, format, out string
 	without            []string
+	blind, config      bool
 }
 
 // labelExported is what rung label export --json prints when it writes a file.
@@ -159,23 +161,31 @@ func newLabelExportCommand(s *settings) *cobra.Command {
 adjudicator, else of more than half of the labellers; rows on which they are split stay out. A corrected answer is a row with
 counter_of: the example that was answered wrongly. A row of the task's held-out examples is never among them.
 
---format rung writes the queue with all that everybody said, for another machine: rung label import takes it.`,
-		Example: "  rung label export q1 -o labelled.jsonl\n  rung label export q1 --format rung -o q1.json",
+--format rung writes the queue with all that everybody said, for another machine. --format label-studio writes it as Label Studio's tasks:
+each labeller's label is an annotation of its own, the adjudicator's and the known labels of gold rows are marked as ground truth. --blind
+leaves all of that out, so that people can label there; --label-config writes the labelling interface for it. --format labels writes one
+label a line, with who gave it, how long it took, and the known label beside it. rung label import takes each of the three back.`,
+		Example: "  rung label export q1 -o labelled.jsonl\n  rung label export q1 --format rung -o q1.json\n  rung label export q1 --format label-studio --blind -o tasks.json\n  rung label export q1 --label-config > label.xml",
 		Args:    exactArgs(1, "one queue"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.queue = args[0]
 			return runLabelExport(c.Context(), s, &o)
 		},
 	}
-	c.Flags().StringVar(&o.format, "format", "rows", "rows or rung")
+	c.Flags().StringVar(&o.format, "format", "rows", "rows, labels, label-studio or rung")
 	c.Flags().StringVarP(&o.out, "out", "o", "-", "file to write to; - is standard output")
 	c.Flags().StringSliceVar(&o.without, "without", nil, "leave these labellers out")
+	c.Flags().BoolVar(&o.blind, "blind", false, "with label-studio: leave out what was said, and which rows are checks")
+	c.Flags().BoolVar(&o.config, "label-config", false, "write the labelling interface for Label Studio instead")
 	return c
 }
 
 func runLabelExport(ctx context.Context, s *settings, o *labelExportOptions) (err error) {
-	if o.format != "rows" && o.format != string(rating.RungFormat) {
-		return usage("--format is rows or rung, and not %q", o.format)
+	if o.format != "rows" && !slices.Contains(rating.WriteLabelFormats, rating.Format(o.format)) {
+		return usage("--format is rows, labels, label-studio or rung, and not %q", o.format)
+	}
+	if o.blind && o.format != string(rating.LabelStudio) {
+		return usage("--blind goes with --format label-studio")
 	}
 	st, err := readStore(ctx, s)
 	if err != nil {
@@ -201,12 +211,16 @@ func runLabelExport(ctx context.Context, s *settings, o *labelExportOptions) (er
 	if err != nil {
 		return err
 	}
-	if o.format != "rows" {
+	switch {
+	case o.config:
+		content = []byte(rating.LabelConfig(q))
+	case o.format != "rows":
 		seats, err := st.RatingSeats(ctx, q.Name)
 		if err != nil {
 			return err
 		}
-		if content, err = rating.Export(q, seats, ratings, rating.RungFormat); err != nil {
+		ratings = slices.DeleteFunc(ratings, func(r rung.Rating) bool { return slices.Contains(o.without, r.Rater) })
+		if content, err = rating.ExportLabels(q, seats, ratings, rating.Format(o.format), o.blind); err != nil {
 			return err
 		}
 	}
@@ -225,18 +239,24 @@ func runLabelExport(ctx context.Context, s *settings, o *labelExportOptions) (er
 }
 
 func newLabelImportCommand(s *settings) *cobra.Command {
-	var file string
+	var o rateImportOptions
 	c := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Read labels that were given on another machine",
-		Long: `Import reads what rung label export --format rung wrote and adds the labels that are new; nothing is replaced. The queue is made where it
-is not there. Every label is held to the form of the queue's task.`,
-		Example: "  rung label import q1.json",
+		Short: "Read labels that were given on another machine, or in another tool",
+		Long: `Import reads what rung label export wrote and adds the labels that are new; nothing is replaced. From the format rung the queue is made
+where it is not there. Labels of Label Studio, and those of the format labels, go to the queue that they are of, which must be there: it says
+what a label looks like. Every label is held to the form of the queue's task; known labels of gold rows are the queue's own and are not read.`,
+		Example: "  rung label import q1.json\n  rung label import tasks.json --format label-studio",
 		Args:    exactArgs(1, "one file"),
 		RunE: func(c *cobra.Command, args []string) error {
-			file = args[0]
-			return runRateImport(c.Context(), s, &rateImportOptions{file: file, format: string(rating.RungFormat)})
+			o.file = args[0]
+			if !slices.Contains(rating.ReadLabelFormats, rating.Format(o.format)) {
+				return usage("--format is rung, label-studio or labels, and not %q", o.format)
+			}
+			return runLabelImport(c.Context(), s, &o)
 		},
 	}
+	c.Flags().StringVar(&o.format, "format", string(rating.RungFormat), "rung, label-studio or labels")
+	c.Flags().StringVar(&o.queue, "queue", "", "queue that the labels belong to (default: the one that the file names)")
 	return c
 }

@@ -141,6 +141,32 @@ what each person said.`,
 	return c
 }
 
+// runLabelImport reads labels; only the format rung brings its queue along.
+func runLabelImport(ctx context.Context, s *settings, o *rateImportOptions) (err error) {
+	if o.format == string(rating.RungFormat) {
+		return runRateImport(ctx, s, o)
+	}
+	content, err := os.ReadFile(o.file)
+	if err != nil {
+		return &rung.Error{Code: rung.CodeInput, Place: o.file, What: "cannot be read: " + err.Error(), Do: "check the path", Err: err}
+	}
+	if o.queue == "" {
+		o.queue = rating.QueueIn(content)
+	}
+	if o.queue == "" {
+		return usage("the file does not say of which queue its labels are: name it with --queue")
+	}
+	st, err := readStore(ctx, s)
+	if err != nil {
+		return err
+	}
+	_, err = labelQueue(ctx, st, o.queue)
+	if err := errors.Join(err, st.Close()); err != nil {
+		return err
+	}
+	return runRateImport(ctx, s, o)
+}
+
 func runRateImport(ctx context.Context, s *settings, o *rateImportOptions) (err error) {
 	content, err := os.ReadFile(o.file)
 	if err != nil {

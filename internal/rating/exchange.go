@@ -207,7 +207,7 @@ func Import(content []byte, o ImportOptions) (*Imported, error) {
 		return o.fromRows(content)
 	}
 	if o.Queue != nil && o.Queue.Kind == rung.Labelled {
-		return nil, &rung.Error{Code: rung.CodeUsage, Place: o.File, What: "labels are read from the format rung alone", Do: "export them with rung label export --format rung"}
+		return o.importLabels(content)
 	}
 	read := map[Format]func([]json.RawMessage) ([]record, error){LabelStudio: fromLabelStudio, Argilla: fromArgilla, ArgillaV1: fromArgillaV1}[o.Format]
 	if read == nil {
@@ -421,9 +421,17 @@ func QueueIn(content []byte) string {
 	var one struct {
 		Data     map[string]any `json:"data"`
 		Metadata map[string]any `json:"metadata"`
+		Meta     map[string]any `json:"meta"`
+		Queue    string         `json:"queue"`
 	}
 	if json.Unmarshal(rows[0], &one) != nil {
 		return ""
+	}
+	if name := metaOf(one.Meta).Queue; name != "" {
+		return name
+	}
+	if one.Queue != "" {
+		return one.Queue
 	}
 	for _, m := range []map[string]any{one.Data, one.Metadata} {
 		if name, ok := m[fieldQueue].(string); ok {

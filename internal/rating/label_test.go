@@ -172,9 +172,6 @@ func TestLabelResult(t *testing.T) {
 	if _, err := Import([]byte(bad), ImportOptions{Format: RungFormat}); err == nil || !strings.Contains(err.Error(), "eggs") {
 		t.Errorf("a label from outside that is none is taken: %v", err)
 	}
-	if _, err := Export(q, nil, nil, LabelStudio); rung.CodeOf(err) != rung.CodeUsage {
-		t.Errorf("labels as Label Studio's: %v", err)
-	}
 }
 
 // TestAgreementByField: people who agree on a field and not on another are told so.

@@ -20,6 +20,7 @@ type lsTask struct {
 	Data        map[string]any    `json:"data"`
 	Annotations []lsAnnotation    `json:"annotations"`
 	Predictions []json.RawMessage `json:"predictions"`
+	Meta        map[string]any    `json:"meta,omitempty"`
 }
 
 type lsAnnotation struct {
@@ -35,6 +36,7 @@ type lsAnnotation struct {
 
 type lsOwn struct {
 	Swapped bool `json:"swapped"`
+	Gold    bool `json:"gold,omitempty"` // nobody's annotation: the known label of a gold item
 }
 
 type lsResult struct {
@@ -103,6 +105,9 @@ func lsResults(q *rung.RatingQueue, item string, s *recordSaid) []lsResult {
 
 // LabelConfig is the labelling interface for Label Studio that goes with an exported queue.
 func LabelConfig(q *rung.RatingQueue) string {
+	if q.Kind == rung.Labelled {
+		return labelsConfig(q)
+	}
 	var b strings.Builder
 	text := func(s string) string {
 		var e strings.Builder
