@@ -197,7 +197,7 @@ func (e *Engine) withNames(text string, found []span) []span {
 		return found
 	}
 	var buf [32]span
-	said := tg.tag(model, text, found, buf[:0])
+	said, plain := tg.tag(model, text, found, buf[:0])
 	said = slices.DeleteFunc(said, func(sp span) bool { return sp.sure < e.sure })
 	kept := slices.DeleteFunc(found, func(sp span) bool {
 		if weak := sp.kind == Date || sp.kind == Phone && sp.rule == "formed"; !weak {
@@ -209,7 +209,7 @@ func (e *Engine) withNames(text string, found []span) []span {
 		}
 		return said[i].kind == sp.kind || said[i].kind == Address && said[i].end > sp.end
 	})
-	return join(join(kept, said), plainWords(text, tg.tokens, nil))
+	return join(join(kept, said), plain)
 }
 
 // merge adds findings that overlap none that is there, and keeps all sorted.

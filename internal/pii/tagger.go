@@ -3,7 +3,9 @@ package pii
 import (
 	_ "embed"
 	"slices"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/rung-dev/rung/internal/pii/crf"
 )
@@ -56,21 +58,49 @@ var taggers = sync.Pool{New: func() any { return &tagger{} }}
 // maxWindow is the most tokens that are tagged at once; a longer text is cut at line ends or anywhere.
 const maxWindow = 400
 
-// tag finds what the model knows, given what the recognisers found (sorted, disjoint).
-func (tg *tagger) tag(m *crf.Model, text string, known []span, found []span) []span {
-	ts := tg.read(text, known)
-	for len(ts) > 0 {
-		n := window(ts)
-		tags, margins := m.Decode(tg.features(ts[:n]), &tg.Scratch)
-		found = collect(ts[:n], tags, margins, found)
-		ts = ts[n:]
+// maxPiece is the most bytes of a text that are cut into tokens at once: a token takes some ninety bytes, and a text may be all signs.
+const maxPiece = 64 << 10
+
+// tag finds what the model knows, given what the recognisers found (sorted, disjoint), and what the words say by themselves.
+func (tg *tagger) tag(m *crf.Model, text string, known []span, found []span) (said, plain []span) {
+	for at := 0; at < len(text); {
+		end := at + piece(text[at:])
+		ts := tg.read(text, at, end, known)
+		plain = plainWords(text, ts, plain)
+		for len(ts) > 0 {
+			n := window(ts)
+			tags, margins := m.Decode(tg.features(ts[:n]), &tg.Scratch)
+			found = collect(ts[:n], tags, margins, found)
+			ts = ts[n:]
+		}
+		at = end
 	}
-	return found
+	return found, plain
 }
 
-// read cuts a text into tokens and notes what recognisers found of each.
-func (tg *tagger) read(text string, known []span) []token {
-	ts := tg.cut(text)
+// piece is the length of the part of a text that is read next: up to the end of a line, of a word, or of a character.
+func piece(text string) int {
+	if len(text) <= maxPiece {
+		return len(text)
+	}
+	for _, edge := range []string{"\n", " "} {
+		if i := strings.LastIndex(text[maxPiece/2:maxPiece], edge); i >= 0 {
+			return maxPiece/2 + i + 1
+		}
+	}
+	n := maxPiece
+	for n > maxPiece-utf8.UTFMax && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return n
+}
+
+// read cuts a part of a text into tokens and notes what recognisers found of each.
+func (tg *tagger) read(text string, from, to int, known []span) []token {
+	ts := tg.cut(text[from:to])
+	for i := range ts {
+		ts[i].start, ts[i].end = ts[i].start+from, ts[i].end+from
+	}
 	i := 0
 	for _, sp := range known {
 		for i < len(ts) && ts[i].end <= sp.start {
@@ -236,7 +266,7 @@ type Sequence struct {
 func SequenceOf(text string, g *Gazetteer) Sequence {
 	tg := &tagger{}
 	tg.names = g
-	ts := tg.read(text, (&Engine{wanted: allTypes()}).recognise(text, nil))
+	ts := tg.read(text, 0, len(text), (&Engine{wanted: allTypes()}).recognise(text, nil))
 	out := Sequence{}
 	for i := range ts {
 		out.Tokens = append(out.Tokens, [2]int{ts[i].start, ts[i].end})
