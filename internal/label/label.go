@@ -143,6 +143,9 @@ func PlanLines(q *rung.RatingQueue) []string {
 		line += " What is known of them: " + p.Source + "."
 	}
 	out := []string{line}
+	if len(kinds) == 1 && kinds[string(Random)] > 0 {
+		return append(out, p.Notes...) // too few rows to choose among
+	}
 	if p.Choose != string(Random) {
 		half := 1.96 * math.Sqrt(.25/float64(max(p.Random, 1)))
 		out = append(out, fmt.Sprintf("Shares and accuracies are estimated from the %d rows drawn at random alone (a share near a half to about ±%.2f): the others were chosen because they are hard or rare.", p.Random, half))

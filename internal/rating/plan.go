@@ -107,6 +107,8 @@ func (p *Plan) Lines() []string {
 		out = append(out, "One rater alone says nothing about agreement: have a second one, even for a part.")
 	case p.AlphaHalf > 0:
 		out = append(out, fmt.Sprintf("%d items have %d raters each: Krippendorff's α will be known to about ±%s (expected at α %s).", p.Overlap, p.PerItem, trim(p.AlphaHalf), trim(plannedAlpha)))
+	case p.Overlap > 1:
+		out = append(out, fmt.Sprintf("%d items have %d raters each: too few to know agreement by (Krippendorff's α).", p.Overlap, p.PerItem))
 	default:
 		out = append(out, "Hardly any item has several raters: agreement will not be known.")
 	}
