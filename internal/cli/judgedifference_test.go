@@ -73,6 +73,10 @@ func TestAComparisonByAJudge(t *testing.T) {
 	if said := strings.Join(strings.Fields(out), " "); status != 0 || !strings.Contains(said, "The judge's own scores differ by") {
 		t.Errorf("status %d\n%s", status, out)
 	}
+	status, out, errs := rungOut(t, "diff", "--store", filepath.Join(filepath.Dir(file), ".rung"), string(a[:16]), string(b[:16]))
+	if said := strings.Join(strings.Fields(out), " "); status != 0 || !strings.Contains(said, "decides nothing: these are the judge's own scores") || strings.Contains(said, "better than prompt") {
+		t.Errorf("rung diff, status %d: %s\n%s", status, errs, out)
+	}
 }
 
 // answerTo is right but for words that begin with a vowel.

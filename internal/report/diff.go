@@ -165,11 +165,32 @@ func (x *Diff) metrics(d *Details, a, b *rung.Outcome) {
 		m := MetricChange{Metric: name, A: a.Metrics[name], B: other, Comparison: decidedBy(a, b, name)}
 		if m.Comparison == nil {
 			m.Comparison = pairedBy(d, name)
+			undecide(m.Comparison, a, b)
 		}
 		if name == d.Doc.Bar.Metric {
 			x.Metrics = append([]MetricChange{m}, x.Metrics...)
 		} else {
 			x.Metrics = append(x.Metrics, m)
+		}
+	}
+}
+
+// undecide marks a difference of a judge's own scores. What people would say of it takes their ratings, which rung compare asks for. A task
+// that lets an uncalibrated judge decide has its scores as they are.
+func undecide(c *rung.Comparison, sides ...*rung.Outcome) {
+	if c == nil {
+		return
+	}
+	for _, o := range sides {
+		if o.Scorecard == nil {
+			continue
+		}
+		for _, j := range o.Scorecard.Judges {
+			if j.Metric == c.Metric && (j.Calibrated || !j.MayDecide) {
+				c.Difference.Method += "; the judge's own scores"
+				c.Undecided, c.Significant, c.Practical = "these are the judge's own scores; rung compare says what people would say, where they rated enough", false, false
+				return
+			}
 		}
 	}
 }
