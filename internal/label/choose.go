@@ -182,7 +182,7 @@ func (c *chooser) cover(n int, order []int) {
 			break
 		}
 	}
-	for _, at := range c.index.typical(n, c.taken) {
+	for _, at := range c.index.typical(n, c.taken, order) {
 		c.take(at, string(Coverage))
 	}
 }

@@ -1,7 +1,6 @@
 package label
 
 import (
-	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -105,9 +104,11 @@ const (
 )
 
 // typical are up to n rows of the pool that were not taken: the rows are put into groups by spherical k-means (Dhillon and Modha, 2001), as
-// many as there are labels and rows to choose, and the row nearest to the centre is taken (Hacohen, Dekel and Weinshall, 2022: with few
-// labels typical rows teach more than odd ones) of the group with the most rows for each label that it would then have (D'Hondt).
-func (x *index) typical(n int, taken []bool) []int {
+// many as there are labels and rows to choose, and a row is taken of the group with the most rows for each label that it would then have
+// (D'Hondt). Of a group without a label it is the one nearest to the centre (Hacohen, Dekel and Weinshall, 2022: with few labels typical
+// rows teach more than odd ones); of one that has a label the next at random, by order. Taking the next nearest instead gives row after row
+// that says what the centre says, and teaches less than rows drawn at random (docs/labelling.md): so it is random sampling by strata.
+func (x *index) typical(n int, taken []bool, order []int) []int {
 	if n <= 0 {
 		return nil
 	}
@@ -122,15 +123,14 @@ func (x *index) typical(n int, taken []bool) []int {
 	members, covered, size := make([][]int, k), make([]int, k), make([]int, k)
 	for i, g := range group {
 		size[g]++
-		switch {
-		case i >= x.pool || taken[i]:
+		if i >= x.pool || taken[i] {
 			covered[g]++
-		default:
-			members[g] = append(members[g], i)
 		}
 	}
-	for g := range members {
-		slices.SortStableFunc(members[g], func(a, b int) int { return cmp.Compare(near[b], near[a]) })
+	for _, i := range order {
+		if !taken[i] {
+			members[group[i]] = append(members[group[i]], i)
+		}
 	}
 	var out []int
 	for len(out) < n {
@@ -146,8 +146,14 @@ func (x *index) typical(n int, taken []bool) []int {
 		if best < 0 {
 			return out
 		}
-		out = append(out, members[best][0])
-		members[best] = members[best][1:]
+		at := 0
+		for i, m := range members[best] {
+			if covered[best] == 0 && near[m] > near[members[best][at]] {
+				at = i
+			}
+		}
+		out = append(out, members[best][at])
+		members[best] = slices.Delete(members[best], at, at+1)
 		covered[best]++
 	}
 	return out
