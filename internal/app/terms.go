@@ -181,11 +181,27 @@ func (g *Governed) Unsaid(rungs []rung.Rung) string {
 	if len(open) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("Nobody has said whether the data may be used so: %s", strings.Join(open, ", "))
+	text := "Nobody has said whether the data may be used so: " + strings.Join(open, ", ")
+	if silent := g.silent(uses); len(silent) > 0 && len(silent) < len(g.Parties) {
+		text = "Nobody has said of " + strings.Join(silent, ", ") + " whether they may be used so: " + strings.Join(open, ", ")
+	}
 	if len(why) > 0 {
 		text += " (" + strings.Join(why, "; ") + ")"
 	}
 	return text + "; the task file's keys licence and terms, or those of a dataset's sources, say it."
+}
+
+// silent are the parties of which it is not said whether all of these uses are allowed.
+func (g *Governed) silent(uses []rung.Use) (names []string) {
+	for i := range g.Parties {
+		if slices.ContainsFunc(uses, func(u rung.Use) bool {
+			r := govern.Permit(u, time.Now(), g.Parties[i])
+			return r.Verdict == govern.Unsaid
+		}) {
+			names = append(names, g.Parties[i].Name)
+		}
+	}
+	return names
 }
 
 // Strictly is Unsaid as the error that it is where the task is strict.

@@ -212,6 +212,9 @@ func knownSets(ctx context.Context, dir string, d *task.Description) (sets []cur
 func (d *buildDocument) text() string {
 	var t strings.Builder
 	t.WriteString(curate.Summarise(d.Dataset, d.Samples).Text())
+	if late := overdueText(d.Dataset); late != "" {
+		t.WriteString("\n" + late)
+	}
 	switch d.State {
 	case curate.Dry:
 		t.WriteString("\nA dry run: nothing was written.\n")

@@ -72,6 +72,9 @@ func TestDataCommandsFromFilesToAnswers(t *testing.T) {
 	if status, out, _ = rungOut(t, "data", "show", "tickets"); status != 0 || !strings.Contains(out, "All files are as they were built") {
 		t.Errorf("show: %d %s", status, out)
 	}
+	if strings.Contains(out, "had to be gone") {
+		t.Errorf("nobody said until when, and show: %s", out)
+	}
 	put(t, "tickets", "train.jsonl", "{}\n")
 	if status, _, errs = rungOut(t, "data", "show", "tickets"); status != 2 || !strings.Contains(errs, "train.jsonl: the file was changed") {
 		t.Errorf("show of a changed folder: %d %s", status, errs)
@@ -148,5 +151,39 @@ func TestDataBuildOfTheExample(t *testing.T) {
 		if status, out, errs = rungOut(t, args...); status != 0 {
 			t.Errorf("%v: %d %s%s", args, status, out, errs)
 		}
+	}
+}
+
+// TestTermsOfSomeSourcesAreNotThoseOfAll: what one source has stated does not stand for another, a retention that has passed is said where a
+// dataset is shown, and who has said nothing is named.
+func TestTermsOfSomeSourcesAreNotThoseOfAll(t *testing.T) {
+	inProject(t, map[string]string{"desk.jsonl": deskRows, "old.csv": "text,output\nwhere do I send the lamp back to,other\n", "task.yaml": strings.Replace(labelTask, "ex.jsonl", "tickets", 1),
+		"dataset.yaml": `name: tickets
+sources:
+  - {name: desk, files: desk.jsonl, licence: CC-BY-4.0, uses: [train, prompt, evaluate], retention: 2001-01-31}
+  - {name: old, files: old.csv}
+`})
+	const late = "! Data of the source desk had to be gone after 2001-01-31 (retention)"
+	if status, out, errs := rungOut(t, "data", "build"); status != 0 || !strings.Contains(out, late) {
+		t.Errorf("build: %d %s%s", status, out, errs)
+	}
+	status, out, _ := rungOut(t, "data", "show", "tickets")
+	for _, want := range []string{late, "2001-01-31 *", "* of those sources that have stated it"} {
+		if status != 0 || !strings.Contains(out, want) {
+			t.Errorf("show: %d, no %q in %s", status, want, out)
+		}
+	}
+	if _, out, _ = rungOut(t, "data", "show", "tickets", "--json"); !strings.Contains(out, `"retention_passed": [`) {
+		t.Error(out)
+	}
+	text, err := os.ReadFile("dataset.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, ".", "dataset.yaml", strings.Replace(string(text), "2001-01-31", "2999-01-31", 1))
+	mustRun(t, "data", "build", "--replace")
+	_, out, errs := rungOut(t, "check", "task.yaml")
+	if !strings.Contains(strings.Join(strings.Fields(out+errs), " "), "Nobody has said of the source old of the dataset tickets whether they may be used so: evaluate") {
+		t.Errorf("check: %s%s", out, errs)
 	}
 }

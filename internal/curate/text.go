@@ -79,8 +79,23 @@ func (s *Summary) TermsText() string {
 		x := &s.d.Sources[i]
 		row(x.Name, fmt.Sprint(s.source(x).Rows), s.facts(&x.Terms))
 	}
-	row("all of it", "", s.joined())
-	return strings.Join(report.Columns(table), "\n") + "\n"
+	row("all of it", "", s.marked())
+	text := strings.Join(report.Columns(table), "\n") + "\n"
+	if strings.Contains(strings.Join(table[len(table)-1], ""), " *") {
+		text += "* of those sources that have stated it\n"
+	}
+	return text
+}
+
+// marked are the terms of all of it, with a mark where only some of the sources state them: a table has no room for more.
+func (s *Summary) marked() []report.DatasetFact {
+	out, all := s.facts(&s.d.Terms), s.joined()
+	for i := range out {
+		if all[i].Unstated && !out[i].Unstated {
+			out[i].Value += " *"
+		}
+	}
+	return out
 }
 
 // indent puts two spaces before each line.
