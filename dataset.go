@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A dataset is a folder that was built from raw files by recorded steps and never changes. It holds
@@ -127,6 +128,13 @@ func Place(file string, line, item int) string {
 		return fmt.Sprintf("%s:%d", file, line)
 	}
 	return fmt.Sprintf("%s:%d, item %d", file, line, item)
+}
+
+// WrittenBeside reports a file that is no data, by its name: rung writes it beside rows, such as removed rows with their reasons. A pattern or
+// a folder does not mean it; named alone it is read.
+func WrittenBeside(name string) bool {
+	return slices.Contains([]string{"split.json", "left_out.jsonl", "removed.jsonl", "origins.jsonl", "erased.jsonl"}, name) ||
+		strings.HasSuffix(name, ".removed.jsonl") || strings.HasSuffix(name, ".review.json")
 }
 
 // RemovedRow is a row that a step took out, and why.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -129,12 +130,10 @@ func (e *erasing) byRaw(f *data.Folder, ids map[string]bool) error {
 	if len(e.raws) == 0 {
 		return nil
 	}
-	return eachLine(f.Path("origins.jsonl"), func(_ int, line []byte) error {
-		var o rung.Origin
-		if json.Unmarshal(line, &o) == nil && o.Raw != "" && e.raws[o.Raw] {
+	return eachOrigin(f, func(o *rung.Origin) {
+		if o.Raw != "" && e.raws[o.Raw] {
 			ids[o.ID] = true
 		}
-		return nil
 	})
 }
 
@@ -239,23 +238,48 @@ func (e *erasing) origins(f *data.Folder, d *ErasedDataset) error {
 	for i := range d.Rows {
 		at[d.Rows[i].ID] = i
 	}
-	return eachLine(f.Path("origins.jsonl"), func(_ int, line []byte) error {
-		var o rung.Origin
-		if json.Unmarshal(line, &o) != nil {
-			return nil
-		}
+	raws := map[rung.Digest]spot{}
+	err := eachOrigin(f, func(o *rung.Origin) {
 		i, ok := at[o.ID]
 		if !ok {
-			return nil
+			return
 		}
 		r := &d.Rows[i]
 		r.Source, r.File, r.Line, r.Item = o.Source, o.File, o.Line, o.Item
-		if s, known := spotOf(f, o.File, o.Line, o.Item); known {
+		s, known := spotOf(f, o.File, o.Line, o.Item)
+		if known {
 			e.spots[s], r.Digest = true, s.File
 		}
 		if o.Raw != "" {
-			e.raws[o.Raw] = true
-			e.rawsOf[f.Dir] = append(e.rawsOf[f.Dir], o.Raw)
+			raws[o.Raw] = spot{Name: path.Base(o.File), Line: o.Line}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	// Of older builds all tests of a configuration have the digest of the whole of it, which names none of them.
+	rows := map[rung.Digest]int{}
+	err = eachOrigin(f, func(o *rung.Origin) {
+		if s, ok := raws[o.Raw]; ok && s.Line == o.Line && s.Name == path.Base(o.File) {
+			rows[o.Raw]++
+		}
+	})
+	for raw, n := range rows {
+		if n == 1 {
+			e.raws[raw] = true
+			e.rawsOf[f.Dir] = append(e.rawsOf[f.Dir], raw)
+		}
+	}
+	slices.Sort(e.rawsOf[f.Dir])
+	return err
+}
+
+// eachOrigin goes through the origins of a dataset.
+func eachOrigin(f *data.Folder, do func(*rung.Origin)) error {
+	return eachLine(f.Path("origins.jsonl"), func(_ int, line []byte) error {
+		var o rung.Origin
+		if json.Unmarshal(line, &o) == nil {
+			do(&o)
 		}
 		return nil
 	})

@@ -32,7 +32,7 @@ func (b *build) eraseStep() stepDef {
 			if !gone {
 				return out.keep(raw, origin)
 			}
-			return out.remove(&rung.RemovedRow{Reason: string(mark), Detail: "it is on the list of erased rows; nothing of it is kept", File: o.File, Line: o.Line})
+			return out.remove(&rung.RemovedRow{Reason: string(mark), Detail: "it is on the list of erased rows; nothing of it is kept", File: o.File, Line: o.Line, Item: o.Item})
 		})
 	}}
 }

@@ -188,7 +188,7 @@ func (im *importing) take(row *rung.DatasetRow, origin rung.Origin) error {
 		return err
 	}
 	if len(line) > rows.MaxRow {
-		return im.broken(rung.RemovedRow{ID: row.ID, Reason: "long", Detail: fmt.Sprintf("the row is longer than %d MiB", rows.MaxRow>>20), File: origin.File, Line: origin.Line})
+		return im.broken(rung.RemovedRow{ID: row.ID, Reason: "long", Detail: fmt.Sprintf("the row is longer than %d MiB", rows.MaxRow>>20), File: origin.File, Line: origin.Line, Item: origin.Item})
 	}
 	o, err := encode(&im.obuf, &origin)
 	if err != nil {

@@ -126,5 +126,5 @@ func removedAt(raw, origin []byte, why string) (*rung.RemovedRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rung.RemovedRow{ID: o.ID, Reason: why, File: o.File, Line: o.Line, Row: bytes.Clone(raw)}, nil
+	return &rung.RemovedRow{ID: o.ID, Reason: why, File: o.File, Line: o.Line, Item: o.Item, Row: bytes.Clone(raw)}, nil
 }

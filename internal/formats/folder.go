@@ -49,7 +49,7 @@ func (s *session) folder(path string) error {
 	case has("dataset.json"):
 		files, err = ours(path)
 	default:
-		files, err = hub(path)
+		files, err = s.hub(path)
 	}
 	if err != nil {
 		return err
@@ -173,10 +173,13 @@ func ours(path string) ([]one, error) {
 var endings = []string{".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".gz", ".zst", ".bz2", ".zip"}
 
 // hub is a folder as the Hugging Face hub has them: README.md says under configs which files are which split, or their names do.
-func hub(path string) ([]one, error) {
-	names, err := dataFiles(path)
+func (s *session) hub(path string) ([]one, error) {
+	names, passed, err := dataFiles(path)
 	if err != nil {
 		return nil, err
+	}
+	if len(names) > 0 { // else it may be prompts and answers
+		s.report.Passed = append(s.report.Passed, passed...)
 	}
 	head, err := readme(path)
 	if err != nil {
@@ -211,14 +214,37 @@ func hub(path string) ([]one, error) {
 
 // noData reports a file that describes data, or that rung wrote of what is in no split.
 func noData(name string) bool {
-	return slices.Contains([]string{"dataset_info.json", "dataset_infos.json", "state.json", "package.json", "split.json", "left_out.jsonl", "removed.jsonl"}, name) ||
-		strings.HasSuffix(name, ".removed.jsonl")
+	return slices.Contains([]string{"dataset_info.json", "dataset_infos.json", "state.json", "package.json"}, name) || rung.WrittenBeside(name)
 }
 
-// dataFiles lists the files of data in a folder, sorted. Links to files are followed, as the hub's cache has them, links to folders are not.
-func dataFiles(path string) ([]string, error) {
-	var out []string
-	err := filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+// promptfooNames are the names of promptfoo's configurations, whose tests are rows.
+var promptfooNames = []string{"promptfooconfig", "promptfoo", "promptfoo.config"}
+
+// promptfooConfig reports a configuration of promptfoo that holds tests itself.
+func promptfooConfig(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	if ext != ".yaml" && ext != ".yml" || !slices.Contains(promptfooNames, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))) {
+		return false
+	}
+	b, err := readHead(path)
+	if err != nil {
+		return false
+	}
+	var c struct {
+		Tests []any `yaml:"tests"`
+	}
+	return yaml.Unmarshal(b, &c) == nil && len(c.Tests) > 0
+}
+
+// mayHoldRows reports a file of a folder that is not read though it may hold rows, so that it is named.
+func mayHoldRows(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".txt", ".tab", ".xlsx", ".xz"}, strings.ToLower(filepath.Ext(name))) || noData(name) && rung.WrittenBeside(name)
+}
+
+// dataFiles lists the files of data in a folder, sorted, and those that are passed over though they may hold rows. Links to files are followed,
+// as the hub's cache has them, links to folders are not.
+func dataFiles(path string) (out, passed []string, err error) {
+	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return records.Unreadable(p, err)
 		}
@@ -226,7 +252,12 @@ func dataFiles(path string) ([]string, error) {
 		switch {
 		case e.IsDir() && hidden:
 			return filepath.SkipDir
-		case e.IsDir() || hidden, !slices.Contains(endings, strings.ToLower(filepath.Ext(p))), noData(e.Name()):
+		case e.IsDir() || hidden:
+			return nil
+		case !slices.Contains(endings, strings.ToLower(filepath.Ext(p))) && !promptfooConfig(p), noData(e.Name()):
+			if mayHoldRows(e.Name()) && len(passed) < maxPassed {
+				passed = append(passed, p)
+			}
 			return nil
 		}
 		info, err := os.Stat(p) // a cycle of links ends here
@@ -242,8 +273,11 @@ func dataFiles(path string) ([]string, error) {
 		return nil
 	})
 	slices.Sort(out)
-	return out, err
+	return out, passed, err
 }
+
+// maxPassed is how many files that were passed over are named.
+const maxPassed = 100
 
 // splitOfName finds the split in the name of a file or of the folder it lies in: train-00000-of-00002.parquet, test/0.jsonl.
 func splitOfName(name string) rung.Split {

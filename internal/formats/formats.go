@@ -67,6 +67,8 @@ type Report struct {
 	Rows   int          `json:"rows"`
 	Broken int          `json:"broken"`
 	Fields []string     `json:"fields"` // of the inputs, as they first appear
+	// Passed are files of folders that were not read though they may hold rows: configurations, texts, what rung wrote beside rows.
+	Passed []string `json:"passed_over,omitempty"`
 }
 
 // FileReport is what was found in one file. A member of an archive and a file of a folder have one of their own.

@@ -53,7 +53,7 @@ func (s *session) pair(r *reading, key, prompt, answer string, all *strings.Buil
 		return s.ctx.Err()
 	}
 	if prompt == "" {
-		return r.remove("unreadable", "an answer without a prompt: "+answer, []byte(key), 1)
+		return r.remove("unreadable", "an answer without a prompt: "+answer, []byte(key), at{line: 1})
 	}
 	var d draft
 	var raw []byte
@@ -86,12 +86,12 @@ func (s *session) pair(r *reading, key, prompt, answer string, all *strings.Buil
 	d.row.ID = key
 	if m, ok := r.obeying(r.shape, Folder).(*mapped); ok {
 		if err := m.one(&d); err != nil {
-			return r.remove("unreadable", err.Error(), raw, 1)
+			return r.remove("unreadable", err.Error(), raw, at{line: 1})
 		}
 	}
 	file := r.f.Name
 	r.f.Name = prompt
-	err := r.give(&d, raw, 1, nil)
+	err := r.give(&d, raw, at{line: 1}, nil)
 	r.f.Name = file
 	return err
 }

@@ -140,10 +140,20 @@ type reading struct {
 	numbered int
 }
 
+// at is where a record stands in its file; see rung.Origin.
+type at struct{ line, item int }
+
+func (p at) String() string {
+	if p.item > 0 {
+		return fmt.Sprintf("line %d, item %d", p.line, p.item)
+	}
+	return fmt.Sprintf("line %d", p.line)
+}
+
 // held is a record that waits.
 type held struct {
 	json, raw []byte
-	line      int
+	at        at
 	repairs   []charset.Repair
 }
 
@@ -157,12 +167,12 @@ func (s *session) reading(f *records.File, split rung.Split) *reading {
 
 func (r *reading) record(rec *records.Record) error {
 	if rec.Fault != "" {
-		return r.remove("unreadable", rec.Fault, rec.Raw, rec.Line)
+		return r.remove("unreadable", rec.Fault, rec.Raw, at{rec.Line, rec.Item})
 	}
 	if r.shape != nil {
-		return r.row(rec.JSON, rec.Raw, rec.Line, rec.Repairs)
+		return r.row(rec.JSON, rec.Raw, at{rec.Line, rec.Item}, rec.Repairs)
 	}
-	h := held{append([]byte(nil), rec.JSON...), append([]byte(nil), rec.Raw...), rec.Line, slices.Clone(rec.Repairs)}
+	h := held{append([]byte(nil), rec.JSON...), append([]byte(nil), rec.Raw...), at{rec.Line, rec.Item}, slices.Clone(rec.Repairs)}
 	r.held, r.size = append(r.held, h), r.size+len(h.json)+len(h.raw)
 	if len(r.held) >= lookedAt || r.size >= heldBytes {
 		return r.begin()
@@ -178,7 +188,7 @@ func (r *reading) begin() error {
 	}
 	r.shape = r.obeying(r.shape, r.out.Format)
 	for _, h := range r.held {
-		if err := r.row(h.json, h.raw, h.line, h.repairs); err != nil {
+		if err := r.row(h.json, h.raw, h.at, h.repairs); err != nil {
 			return err
 		}
 	}
@@ -235,28 +245,35 @@ func (r *reading) commonFault() string {
 }
 
 // row makes dataset rows of one record.
-func (r *reading) row(text, raw []byte, line int, repairs []charset.Repair) error {
+func (r *reading) row(text, raw []byte, p at, repairs []charset.Repair) error {
 	text, mended := mend(text)
 	repairs = append(repairs, mended...)
 	drafts, err := r.shape.rows(text)
 	r.find(text, drafts)
 	var f fault
 	if errors.As(err, &f) {
-		return r.remove(f.reason, f.what, raw, line)
+		return r.remove(f.reason, f.what, raw, p)
 	}
 	if err != nil {
 		return err
 	}
-	r.repaired(repairs, line)
+	r.repaired(repairs, p.line)
 	for i := range drafts {
-		if err := r.give(&drafts[i], raw, line, repairs); err != nil {
+		as := raw
+		if len(drafts) > 1 { // one configuration holds many tests, of which each is a row
+			as = fmt.Appendf(slices.Clip(raw), "\x00item %d", i+1)
+		}
+		if i > 0 {
+			p.item = i + 1
+		}
+		if err := r.give(&drafts[i], as, p, repairs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *reading) give(d *draft, raw []byte, line int, repairs []charset.Repair) error {
+func (r *reading) give(d *draft, raw []byte, p at, repairs []charset.Repair) error {
 	row := &d.row
 	for _, what := range d.left {
 		if len(r.counts) < 1000 || r.counts[what] > 0 {
@@ -268,9 +285,9 @@ func (r *reading) give(d *draft, raw []byte, line int, repairs []charset.Repair)
 	}
 	row.Source = cmp.Or(r.o.Source, row.Source)
 	digest := rung.DigestBytes(raw)
-	origin := rung.Origin{Source: row.Source, File: r.f.Name, Line: line, Raw: digest}
-	for _, p := range repairs {
-		origin.Changes = append(origin.Changes, string(p.Kind))
+	origin := rung.Origin{Source: row.Source, File: r.f.Name, Line: p.line, Item: p.item, Raw: digest}
+	for _, rep := range repairs {
+		origin.Changes = append(origin.Changes, string(rep.Kind))
 	}
 	origin.Changes = append(origin.Changes, d.changes...)
 	if err := r.identify(row, &origin); err != nil {
@@ -346,13 +363,13 @@ func (r *reading) repaired(repairs []charset.Repair, line int) {
 }
 
 // remove gives a row that cannot be read, with its text.
-func (r *reading) remove(reason, what string, raw []byte, line int) error {
+func (r *reading) remove(reason, what string, raw []byte, p at) error {
 	r.out.Broken++
 	if len(r.faults) < 1000 || r.faults[what] > 0 {
 		r.faults[what]++
 	}
 	if r.out.Rows == 0 && len(r.out.Notes) == 0 {
-		r.out.Notes = append(r.out.Notes, fmt.Sprintf("line %d: %s", line, what))
+		r.out.Notes = append(r.out.Notes, p.String()+": "+what)
 	}
 	row := json.RawMessage(append([]byte(nil), raw...))
 	if !json.Valid(row) {
@@ -362,5 +379,5 @@ func (r *reading) remove(reason, what string, raw []byte, line int) error {
 		}
 		row = text
 	}
-	return r.broken(rung.RemovedRow{Step: "import", Reason: reason, Detail: what, File: r.f.Name, Line: line, Row: row})
+	return r.broken(rung.RemovedRow{Step: "import", Reason: reason, Detail: what, File: r.f.Name, Line: p.line, Item: p.item, Row: row})
 }

@@ -60,6 +60,7 @@ type Record struct {
 	JSON    []byte // the row as compact JSON, valid UTF-8; nil when it cannot be read. Valid until the next
 	Raw     []byte // as it stood there; of rows that are no text, its JSON
 	Line    int    // 1-based; of Parquet and Arrow the row's number
+	Item    int    // of several rows that begin on one line, from the second on: which of the array, from 1
 	Fault   string // why it cannot be read
 	Repairs []charset.Repair
 }
@@ -107,6 +108,7 @@ type reader struct {
 	take Take
 	rec  Record
 	n    int
+	line int // of the last row of an array
 }
 
 // emit gives a row that can be read.
@@ -130,6 +132,12 @@ func (r *reader) fault(raw []byte, line int, format string, args ...any) error {
 }
 
 func (r *reader) give() error {
+	if r.file.Container == JSON || r.file.Container == YAML {
+		if r.rec.Line == r.line {
+			r.rec.Item = r.n + 1
+		}
+		r.line = r.rec.Line
+	}
 	if r.n++; r.n%512 == 0 && r.ctx.Err() != nil {
 		return r.ctx.Err()
 	}
@@ -176,7 +184,7 @@ func (r *reader) lines(in io.Reader, max int) (*charset.Lines, error) {
 	lines, err := charset.NewLines(in, name, max)
 	var unclear *charset.Unclear
 	if errors.As(err, &unclear) {
-		return nil, &rung.Error{Code: rung.CodeInput, Place: r.file.Name, What: err.Error(), Do: "name it with --encoding, after a look at the text", Err: err}
+		return nil, &rung.Error{Code: rung.CodeInput, Place: r.file.Name, What: err.Error(), Do: "name it with --encoding (encoding: in a dataset.yaml), after a look at the text", Err: err}
 	}
 	if err != nil {
 		return nil, err
