@@ -32,22 +32,33 @@ type CurveOptions struct {
 
 // LearningCurve is what was measured at several sizes of the train set, and what further examples are expected to buy.
 type LearningCurve struct {
-	Task    string          `json:"task"`
-	Rung    rung.Rung       `json:"rung"`
-	Model   rung.ModelRef   `json:"model"`
-	Metric  string          `json:"metric"`
-	Suite   rung.SuiteInfo  `json:"suite"`
-	Points  []CurvePoint    `json:"points"`
-	Law     *stats.PowerLaw `json:"law,omitempty"` // error = a + b·n^−c, in the metric's unit
-	Noise   float64         `json:"noise,omitempty"`
-	Extra   int             `json:"extra"`
-	Now     *rung.Interval  `json:"now,omitempty"`
-	Then    *rung.Interval  `json:"then,omitempty"`
-	Gain    *rung.Interval  `json:"gain,omitempty"`
-	MinGain float64         `json:"min_gain"`
-	Says    CurveVerdict    `json:"says"`
-	Reason  string          `json:"reason"`
-	Notes   []string        `json:"notes"`
+	Task     string          `json:"task"`
+	Rung     rung.Rung       `json:"rung"`
+	Model    rung.ModelRef   `json:"model"`
+	Metric   string          `json:"metric"`
+	Suite    rung.SuiteInfo  `json:"suite"`
+	Points   []CurvePoint    `json:"points"`
+	Law      *stats.PowerLaw `json:"law,omitempty"` // error = a + b·n^−c, in the metric's unit
+	Noise    float64         `json:"noise,omitempty"`
+	Extra    int             `json:"extra"`
+	Now      *rung.Interval  `json:"now,omitempty"`
+	Then     *rung.Interval  `json:"then,omitempty"`
+	Gain     *rung.Interval  `json:"gain,omitempty"`
+	Foretold *Foretold       `json:"foretold,omitempty"` // how the curve does where the truth is known; five sizes or more
+	MinGain  float64         `json:"min_gain"`
+	Says     CurveVerdict    `json:"says"`
+	Reason   string          `json:"reason"`
+	Notes    []string        `json:"notes"`
+}
+
+// Foretold is a test of the extrapolation: the curve fitted without the largest size, held to what was measured there.
+type Foretold struct {
+	From     int           `json:"from"` // the largest size that it was fitted on
+	At       int           `json:"at"`   // the largest size
+	Said     rung.Interval `json:"said"`
+	Measured float64       `json:"measured"` // by the same scores as the curve
+	Slack    float64       `json:"slack"`    // that one measurement lies off by chance: twice the noise of a size
+	Held     bool          `json:"held"`     // it lies within the interval, give or take the slack
 }
 
 // CurveVerdict is what a learning curve says of further examples.
@@ -89,13 +100,17 @@ func (p *Project) Curve(ctx context.Context, o CurveOptions) (*LearningCurve, er
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range o.Sizes {
+	for i, n := range o.Sizes {
 		draws := o.Draws
 		if n == len(p.Data.Building.Train) {
 			draws = 1
 		}
 		for draw := range draws {
-			point, skipped, err := p.curvePoint(ctx, &o, suite, base, n, draw)
+			what := fmt.Sprintf("size %d of %d: what %d train examples give", i+1, len(o.Sizes), n)
+			if draws > 1 {
+				what += fmt.Sprintf(", draw %d of %d", draw+1, draws)
+			}
+			point, skipped, err := p.curvePoint(ctx, &o, suite, base, n, draw, what)
 			if err != nil {
 				return nil, ended(ctx, err)
 			}
@@ -156,7 +171,7 @@ func (p *Project) wholeCandidate(ctx context.Context, o *CurveOptions) (*rung.Ca
 }
 
 // curvePoint builds from a part of train and evaluates.
-func (p *Project) curvePoint(ctx context.Context, o *CurveOptions, suite *Suite, base *rung.Candidate, n, draw int) (*CurvePoint, string, error) {
+func (p *Project) curvePoint(ctx context.Context, o *CurveOptions, suite *Suite, base *rung.Candidate, n, draw int, what string) (*CurvePoint, string, error) {
 	c := base
 	if n < len(p.Data.Building.Train) {
 		kit := p.kit()
@@ -175,6 +190,7 @@ func (p *Project) curvePoint(ctx context.Context, o *CurveOptions, suite *Suite,
 	if err != nil {
 		return nil, "", err
 	}
+	sub.Name = what // for who watches; documents have the candidate's own name
 	e, err := p.Evaluate(ctx, sub, suite, EvalOptions{Full: true, NoBar: true, Metric: o.Metric, Version: o.Version})
 	if err != nil {
 		return nil, "", err
@@ -253,32 +269,71 @@ func (c *LearningCurve) fit(o *CurveOptions, top float64) {
 		c.Says, c.Reason = CannotTell, fmt.Sprintf("only %d sizes were scored; a curve takes %d.", len(points), stats.MinCurveSizes)
 		return
 	}
-	fit, _ := stats.LearningCurve(points, stats.CurveOptions{Clusters: c.Points[0].clusters, Top: top, Extra: o.Extra, Level: o.Level, Seed: seed})
+	opt := stats.CurveOptions{Clusters: c.Points[0].clusters, Top: top, Extra: o.Extra, Level: o.Level, Seed: seed}
+	fit, _ := stats.LearningCurve(points, opt)
 	now, then, gain := rung.Interval(fit.Now), rung.Interval(fit.Then), rung.Interval(fit.Gain)
 	c.Law, c.Noise, c.Now, c.Then, c.Gain = &fit.Law, fit.Noise, &now, &then, &gain
 	for i := range c.Points {
 		at := slices.IndexFunc(points, func(p stats.CurvePoint) bool { return p.N == c.Points[i].N })
 		c.Points[i].Fitted = &fit.Fitted[at]
 	}
+	c.foretell(points, opt)
 	c.judge(o, fit.N)
 }
 
-// judge turns the interval of the gain into a sentence.
+// foretell fits the curve without its largest size and holds it to that size, where the truth was measured.
+func (c *LearningCurve) foretell(points []stats.CurvePoint, opt stats.CurveOptions) {
+	last := &points[len(points)-1]
+	earlier := points[:len(points)-1]
+	if len(earlier) < stats.MinCurveSizes {
+		return
+	}
+	from := earlier[len(earlier)-1].N
+	opt.Extra = last.N - from
+	fit, ok := stats.LearningCurve(earlier, opt)
+	if !ok {
+		return
+	}
+	f := &Foretold{From: from, At: last.N, Said: rung.Interval(fit.Then), Slack: 2 * c.Noise}
+	for _, draw := range last.Draws {
+		f.Measured += average(draw) / float64(len(last.Draws))
+	}
+	f.Held = f.Measured >= f.Said.Low-f.Slack && f.Measured <= f.Said.High+f.Slack
+	c.Foretold = f
+}
+
+// judge turns the interval of the gain into a sentence. A curve that did not foretell its own largest size decides nothing.
 func (c *LearningCurve) judge(o *CurveOptions, largest int) {
 	g := c.Gain
-	figure := fmt.Sprintf("%.3f (%g %% interval %.3f to %.3f)", g.Value, 100*g.Level, g.Low, g.High)
+	figure := fmt.Sprintf("Another %d train examples (%d instead of %d) are expected to buy %+.3f %s (%g %% interval %+.3f to %+.3f, n=%d)", o.Extra, largest+o.Extra, largest, g.Value, c.Metric, 100*g.Level, g.Low, g.High, c.Suite.N)
+	minGain := fmt.Sprintf("the smallest gain worth having (min_gain %g)", c.MinGain)
 	switch {
+	case c.Foretold != nil && !c.Foretold.Held:
+		c.Says, c.Reason = CannotTell, figure+fmt.Sprintf(", if the errors go on falling as they did. They do not fall that way: the curve of the sizes up to %d says %.3f for %d, and %.3f was measured. So it cannot tell. Measure more sizes near %d (--sizes) or several draws of each (--draws).",
+			c.Foretold.From, c.Foretold.Said.Value, c.Foretold.At, c.Foretold.Measured, largest)
 	case g.Low >= c.MinGain && c.MinGain > 0:
-		c.Says, c.Reason = WorthIt, fmt.Sprintf("Another %d train examples are expected to buy %s: at least min_gain (%g) over the whole interval.", o.Extra, figure, c.MinGain)
+		c.Says, c.Reason = WorthIt, figure+": at least "+minGain+" over the whole interval."
 	case g.High < c.MinGain:
-		c.Says, c.Reason = NotWorthIt, fmt.Sprintf("Another %d train examples are expected to buy %s: less than min_gain (%g) over the whole interval. Look for another rung, or other examples.", o.Extra, figure, c.MinGain)
+		c.Says, c.Reason = NotWorthIt, figure+": less than "+minGain+" over the whole interval. Look for another rung, or for examples of another kind."
 	default:
-		c.Says, c.Reason = CannotTell, fmt.Sprintf("The curve cannot tell: another %d train examples are expected to buy %s, on both sides of min_gain (%g). More held-out examples, more sizes or more draws (--draws) narrow it.", o.Extra, figure, c.MinGain)
+		c.Says, c.Reason = CannotTell, figure+": on both sides of "+minGain+", so it cannot tell. More held-out examples, more sizes (--sizes) or more draws (--draws) narrow it."
 	}
+	c.Notes = append(c.Notes, fmt.Sprintf("%d train examples are more than were measured: the figure is read off the curve, and its interval holds only if the errors go on falling by the same law, and the new examples are of the kind of the old ones.", largest+o.Extra))
 	if o.Extra > largest {
 		c.Notes = append(c.Notes, fmt.Sprintf("%d further examples are more than the %d there are: that far beyond what was measured a curve is little more than a guess.", o.Extra, largest))
 	}
-	if math.Abs(c.Points[len(c.Points)-1].Score.Value-c.Now.Value) > .1 {
-		c.Notes = append(c.Notes, "The curve lies far from the score at the largest size; its figures are of the examples' own scores, and the metric may not be their mean.")
+	if off := c.Points[len(c.Points)-1].own() - c.Points[len(c.Points)-1].Score.Value; math.Abs(off) > .02 {
+		c.Notes = append(c.Notes, fmt.Sprintf("The curve is fitted to the mean of the examples' own scores, which at the largest size lies %+.3f from %s over all of them: read its gains, and not its heights.", off, c.Metric))
 	}
+}
+
+// own is the mean of the examples' own scores.
+func (p *CurvePoint) own() float64 { return average(p.series) }
+
+func average(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v / float64(len(values))
+	}
+	return sum
 }

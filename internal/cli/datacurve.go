@@ -74,33 +74,66 @@ func (o *dataCurveOptions) run(c *cobra.Command, s *settings) error {
 	return nil
 }
 
-// printCurve is the curve as a table with bars, and what it says.
+// printCurve says first what further examples would buy, then shows what that rests on.
 func printCurve(w io.Writer, c *app.LearningCurve) {
-	fmt.Fprintf(w, "Learning curve of %s (%s): %s on %s, n=%d\n\n", c.Rung, c.Model, c.Metric, c.Suite.Name, c.Suite.N)
-	fmt.Fprintf(w, "  %8s  %-22s %7s\n", "train", c.Metric, "curve")
+	fmt.Fprintf(w, "Learning curve of %s (%s): %s on %s, n=%d\n\n%s\n\n", c.Rung, c.Model, c.Metric, c.Suite.Name, c.Suite.N, wrapped("", "", c.Reason))
 	most := 1e-9
 	for i := range c.Points {
 		most = max(most, c.Points[i].Score.Value)
 	}
+	if c.Then != nil {
+		most = max(most, c.Then.Value)
+	}
+	row := func(n string, figure, fitted string, bar string) {
+		fmt.Fprintf(w, "  %8s  %-22s %-22s %s\n", n, figure, fitted, bar)
+	}
+	long := func(v float64, sign string) string { return strings.Repeat(sign, int(20*max(0, v)/most+.5)) }
+	row("train", c.Metric, "the curve", "")
 	for i := range c.Points {
 		p := &c.Points[i]
 		fitted := "–"
 		if p.Fitted != nil {
 			fitted = fmt.Sprintf("%.3f", *p.Fitted)
 		}
-		figure := fmt.Sprintf("%.3f [%.3f–%.3f]", p.Score.Value, p.Score.Low, p.Score.High)
-		fmt.Fprintf(w, "  %8d  %-22s %7s  %s\n", p.N, figure, fitted, strings.Repeat("█", int(30*max(0, p.Score.Value)/most+.5)))
-	}
-	if len(c.Points) > 0 {
-		fmt.Fprintf(w, "  %g %% intervals, %s\n", 100*c.Points[0].Score.Level, c.Points[0].Score.Method)
+		row(fmt.Sprint(p.N), interval3(&p.Score), fitted, long(p.Score.Value, "█"))
 	}
 	if c.Law != nil {
-		fmt.Fprintf(w, "\n  error = %.3f + %.3f·n^−%.2f; sizes scatter around it by %.3f\n", c.Law.A, c.Law.B, c.Law.C, c.Noise)
 		last := c.Points[len(c.Points)-1].N
-		fmt.Fprintf(w, "  at %d: %.3f [%.3f–%.3f]; at %d: %.3f [%.3f–%.3f] (%s)\n", last, c.Now.Value, c.Now.Low, c.Now.High, last+c.Extra, c.Then.Value, c.Then.Low, c.Then.High, c.Gain.Method)
+		row(fmt.Sprint(last+c.Extra), "not measured", interval3(c.Then), long(c.Then.Value, "░"))
 	}
-	fmt.Fprintf(w, "\n%s\n", wrapped("", "", c.Reason))
+	fmt.Fprintln(w)
+	if len(c.Points) > 0 {
+		fmt.Fprintln(w, wrapped("", "", fmt.Sprintf("%s: %g %% intervals, %s.", c.Metric, 100*c.Points[0].Score.Level, c.Points[0].Score.Method)))
+	}
+	curveMethod(w, c)
 	for _, n := range c.Notes {
 		fmt.Fprintln(w, wrapped("note: ", "  ", n))
 	}
+}
+
+// curveMethod says how the curve was fitted, whether it foretold what is known, and what was asked for it.
+func curveMethod(w io.Writer, c *app.LearningCurve) {
+	if c.Law != nil {
+		fmt.Fprintln(w, wrapped("", "", fmt.Sprintf("The curve: error = %.3f + %.3f·n^−%.2f by least squares; sizes scatter around it by %.3f; interval: %s.", c.Law.A, c.Law.B, c.Law.C, c.Noise, c.Gain.Method)))
+	}
+	if f := c.Foretold; f != nil {
+		word := "as it was"
+		if !f.Held {
+			word = "and that is not so"
+		}
+		fmt.Fprintln(w, wrapped("", "", fmt.Sprintf("Tried where the truth is known: the curve of the sizes up to %d says %s for %d; %.3f was measured (give or take %.3f by chance), %s.", f.From, interval3(&f.Said), f.At, f.Measured, f.Slack, word)))
+	}
+	var calls rung.Calls
+	for i := range c.Points {
+		calls.Made += c.Points[i].Calls.Made
+		calls.Cached += c.Points[i].Calls.Cached
+		calls.Failed += c.Points[i].Calls.Failed
+	}
+	if n := calls.Made + calls.Cached; n > 0 {
+		fmt.Fprintf(w, "%s: %d asked now, %d from the store, %d failed (they score 0).\n", many(n, "answer"), calls.Made, calls.Cached, calls.Failed)
+	}
+}
+
+func interval3(i *rung.Interval) string {
+	return fmt.Sprintf("%.3f [%.3f–%.3f]", i.Value, i.Low, i.High)
 }
