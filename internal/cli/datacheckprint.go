@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/datacheck"
 	"github.com/rung-dev/rung/internal/formats"
 )
@@ -139,7 +140,7 @@ func printExample(w io.Writer, indent string, e *datacheck.ExampleRow) {
 		return
 	}
 	text := strings.Join(strings.Fields(e.Text), " ")
-	fmt.Fprintf(w, "%s%s:%d  %s\n", indent, filepath.Base(e.File), e.Line, clipped(text, 110))
+	fmt.Fprintf(w, "%s%s  %s\n", indent, rung.Place(filepath.Base(e.File), e.Line, e.Item), clipped(text, 110))
 	if e.Why != "" {
 		fmt.Fprintln(w, wrapped(indent+"    ", indent+"    ", e.Why))
 	}

@@ -117,6 +117,7 @@ func (o *dataSplitOptions) run(ctx context.Context) (*splitDocument, error) {
 	if err != nil {
 		return nil, err
 	}
+	opt.Name = strings.Join(o.files, ", ")
 	dealt, err := data.SplitRows(ctx, all, opt)
 	if err != nil {
 		return nil, err

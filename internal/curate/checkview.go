@@ -104,10 +104,10 @@ func (s *Summary) checked() (text string, findings []report.DatasetFinding, labe
 }
 
 func checkExample(e *datacheck.ExampleRow) report.DatasetExample {
-	out := report.DatasetExample{Place: fmt.Sprintf("%s:%d", e.File, e.Line), Text: e.Text, Detail: e.Why}
+	out := report.DatasetExample{Place: rung.Place(e.File, e.Line, e.Item), Text: e.Text, Detail: e.Why}
 	if e.Other != nil {
 		out.OfText = e.Other.Text
-		out.Of = fmt.Sprintf("beside %s:%d", e.Other.File, e.Other.Line)
+		out.Of = fmt.Sprintf("beside %s", rung.Place(e.Other.File, e.Other.Line, e.Other.Item))
 	}
 	return out
 }

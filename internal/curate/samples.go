@@ -15,6 +15,7 @@ type Sample struct {
 	Reason string  `json:"reason"`
 	File   string  `json:"file"`
 	Line   int     `json:"line"`
+	Item   int     `json:"item,omitempty"`
 	Of     string  `json:"of,omitempty"`
 	OfText string  `json:"of_text,omitempty"` // of the row that stays in its place
 	Score  float64 `json:"score,omitempty"`
@@ -43,7 +44,7 @@ func (s *samples) add(r *rung.RemovedRow) {
 	if s.counts[key]++; s.counts[key] > samplesEach {
 		return
 	}
-	one := Sample{Step: r.Step, Reason: r.Reason, File: r.File, Line: r.Line, Of: r.Of, Score: r.Score, Detail: report.Line(s.privacy.blankText(r.Detail), sampleText)}
+	one := Sample{Step: r.Step, Reason: r.Reason, File: r.File, Line: r.Line, Item: r.Item, Of: r.Of, Score: r.Score, Detail: report.Line(s.privacy.blankText(r.Detail), sampleText)}
 	if len(r.Row) > 0 {
 		one.Text = rowText(s.privacy.blank(r.Row))
 	}

@@ -99,7 +99,7 @@ func (b *build) splitStep() stepDef {
 			out.report = SplitReport{Unlabelled: s.n, Rows: map[rung.Split]int{}, Clusters: map[rung.Split]int{}}
 			return in.each(ctx, func(_ int, raw, origin []byte) error { return out.keep(raw, origin) })
 		}
-		dealt, err := data.SplitRows(ctx, s.labelled, data.SplitOptions{Shares: b.d.Split, Rules: b.d.SplitRules})
+		dealt, err := data.SplitRows(ctx, s.labelled, data.SplitOptions{Shares: b.d.Split, Rules: b.d.SplitRules, Name: b.d.File})
 		if err != nil {
 			return err
 		}

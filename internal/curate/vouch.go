@@ -2,7 +2,6 @@ package curate
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -16,7 +15,7 @@ func (b *build) vouched(ctx context.Context, row *rung.DatasetRow, origin *rung.
 	if row.Generated == nil || row.Generated.Review == "" {
 		return nil
 	}
-	return b.shelf.Row(ctx, b.recordDirs(), fmt.Sprintf("%s:%d", origin.File, origin.Line), row.Generated, row.Input, row.Output)
+	return b.shelf.Row(ctx, b.recordDirs(), rung.Place(origin.File, origin.Line, origin.Item), row.Generated, row.Input, row.Output)
 }
 
 // recordDirs are the folders in which the records of reviews may lie: those of the raw files, and the description's own.

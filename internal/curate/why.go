@@ -277,7 +277,7 @@ func (a *Answer) removedText(t *strings.Builder) {
 		words = r.Reason
 	}
 	fmt.Fprintf(t, "removed by the step %s: %s (%s)\n", r.Step, strings.ToLower(words[:1])+words[1:], r.Reason)
-	fmt.Fprintf(t, "  It stood in %s:%d.\n", r.File, r.Line)
+	fmt.Fprintf(t, "  It stood in %s.\n", rung.Place(r.File, r.Line, r.Item))
 	if r.Of != "" {
 		word := "The row that stays in its place is"
 		if r.Step == StepAgainst {
@@ -300,7 +300,7 @@ func (a *Answer) removedText(t *strings.Builder) {
 func (a *Answer) keptText(t *strings.Builder) {
 	fmt.Fprintf(t, "kept, in %s\n", a.Where)
 	if o := a.Origin; o != nil {
-		fmt.Fprintf(t, "  It comes from %s:%d (source %s, as it stood there %s).\n", o.File, o.Line, o.Source, o.Raw.Short())
+		fmt.Fprintf(t, "  It comes from %s (source %s, as it stood there %s).\n", rung.Place(o.File, o.Line, o.Item), o.Source, o.Raw.Short())
 		if len(o.Changes) == 0 {
 			t.WriteString("  No step has changed it.\n")
 		}

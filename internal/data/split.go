@@ -37,6 +37,7 @@ type splitter struct {
 	units    []*unit
 	notes    []string
 	left     []LeftOut
+	name     string // of what the examples are from, where they have no files
 }
 
 // assign gives every row its split; rows that are left out have none.
@@ -329,8 +330,8 @@ func (s *splitter) spare(to rung.Split) *unit {
 
 // files names the first example file, for errors about the data as a whole.
 func (s *splitter) files() string {
-	if len(s.examples) == 0 {
-		return ""
+	if s.name != "" || len(s.examples) == 0 {
+		return s.name
 	}
 	return shownPath(s.examples[0].File)
 }

@@ -14,6 +14,7 @@ import (
 type SplitOptions struct {
 	Shares rung.Shares
 	Rules  rung.SplitRules
+	Name   string // of what the rows are from, for errors: the files, or the description
 }
 
 // Dealt says where each row went.
@@ -44,7 +45,7 @@ func SplitRows(ctx context.Context, all []rung.DatasetRow, o SplitOptions) (*Dea
 	if err != nil {
 		return nil, err
 	}
-	s := &splitter{shares: o.Shares, rules: o.Rules, examples: examples}
+	s := &splitter{shares: o.Shares, rules: o.Rules, examples: examples, name: o.Name}
 	splits, err := s.assign(c)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ type Finding struct {
 type ExampleRow struct {
 	File  string      `json:"file"`
 	Line  int         `json:"line"`
+	Item  int         `json:"item,omitempty"` // as in rung.Origin
 	ID    string      `json:"id,omitempty"`
 	Text  string      `json:"text"` // what of the row shows it, shortened
 	Why   string      `json:"why,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -403,5 +404,26 @@ func TestSentencesWithoutAnEnd(t *testing.T) {
 		if want == "" && f != nil || want != "" && (f == nil || f.Severity != want || f.Count != (600+every-1)/every) {
 			t.Errorf("one of %d: %+v", every, f)
 		}
+	}
+}
+
+// TestFieldsThatTheSameRowsLackAreOneFinding: rows of two sources with fields of their own are told once, with what to do.
+func TestFieldsThatTheSameRowsLackAreOneFinding(t *testing.T) {
+	all := clean(60)
+	for i := range all {
+		text := string(all[i].Input)
+		if i < 20 {
+			all[i].Input = json.RawMessage(`{"question":` + strconv.Quote(text) + `,"context":"c ` + strconv.Itoa(i) + `","source":"s` + strconv.Itoa(i) + `"}`)
+		}
+	}
+	r := check(t, all, datacheck.Options{})
+	n := 0
+	for _, f := range r.Findings {
+		if f.Check == "missing" {
+			n++
+		}
+	}
+	if x := found(r, "missing", "only these rows have the input fields question, context, source"); x == nil || x.Count != 20 || n != 2 || !strings.Contains(x.Do, "mapping") {
+		t.Errorf("%d findings: %+v", n, r.Findings)
 	}
 }

@@ -38,6 +38,68 @@ type schemaStat struct {
 	fields map[string]*fieldStat
 	order  []string
 	other  int // fields beyond maxFields
+	// sets are which fields come together, in the order in which they first do; nil where they are more than maxSets.
+	sets map[string]int
+	many bool
+	key  []byte
+	// alikes are the fields that are in the same rows as each.
+	alikes map[string][]string
+}
+
+// maxSets is how many different sets of fields are told apart: rows of a few sources have a few.
+const maxSets = 100
+
+// together notes which fields a row has.
+func (s *schemaStat) together(members []rows.Member) {
+	if s.many {
+		return
+	}
+	key := s.key[:0]
+	for i := range members {
+		key = append(append(key, members[i].Key...), 0)
+	}
+	s.key = key
+	if _, known := s.sets[string(key)]; known {
+		return
+	}
+	if len(s.sets) == maxSets {
+		s.sets, s.many = nil, true
+		return
+	}
+	if s.sets == nil {
+		s.sets = map[string]int{}
+	}
+	s.sets[string(key)] = len(s.sets)
+}
+
+// alike says which fields are in exactly the same rows as a field, itself among them, in their order. Where rows have very many different
+// sets of fields it is alone.
+func (s *schemaStat) alike(name string) []string {
+	if s.many {
+		return []string{name}
+	}
+	if s.alikes == nil {
+		s.alikes = map[string][]string{}
+		in := map[string][]byte{}
+		for _, n := range s.order {
+			in[n] = bytes.Repeat([]byte("0"), len(s.sets))
+		}
+		for key, i := range s.sets {
+			for _, n := range strings.Split(strings.TrimSuffix(key, "\x00"), "\x00") {
+				if in[n] != nil {
+					in[n][i] = '1'
+				}
+			}
+		}
+		same := map[string][]string{}
+		for _, n := range s.order {
+			same[string(in[n])] = append(same[string(in[n])], n)
+		}
+		for _, n := range s.order {
+			s.alikes[n] = same[string(in[n])]
+		}
+	}
+	return s.alikes[name]
 }
 
 type fieldStat struct {
@@ -51,6 +113,7 @@ type fieldStat struct {
 }
 
 func (s *schemaStat) add(members []rows.Member, r *row) {
+	s.together(members)
 	for i := range members {
 		name := string(members[i].Key)
 		f := s.fields[name]
@@ -148,13 +211,28 @@ func (c *checker) fieldSeverity(name string) Severity {
 	return Warn
 }
 
+// mapDo is what to do where sources name their fields otherwise.
+const mapDo = "where sources name the same thing otherwise, name them alike: mapping: {input: {NAME: KEY}} in a dataset.yaml, --map input.NAME=KEY here; else "
+
+// reportMissing tells of a field that some rows lack; of fields that the same rows lack once.
 func (c *checker) reportMissing(name string, f *fieldStat, n int) {
 	missing := n - f.rows
 	if missing <= 0 {
 		return
 	}
+	names := slices.DeleteFunc(slices.Clone(c.scan.schema.alike(name)), func(other string) bool { return c.fieldSeverity(other) != c.fieldSeverity(name) })
+	if names[0] != name {
+		return // told with the first
+	}
+	fields := "field " + name
+	if len(names) > 1 {
+		fields = "fields " + strings.Join(names[:min(len(names), 12)], ", ")
+		if more := len(names) - 12; more > 0 {
+			fields += fmt.Sprintf(" and %d more", more)
+		}
+	}
 	if f.rows*2 < n && c.fieldSeverity(name) == Warn { // a field that few rows have is odd where it is
-		c.find("missing", Note, f.rows, n, Finding{What: fmt.Sprintf("only these rows have the input field %s", name), Do: "see whether it belongs to all", Method: "counted",
+		c.find("missing", Note, f.rows, n, Finding{What: "only these rows have the input " + fields, Do: mapDo + "see whether it belongs to all", Method: "counted",
 			Examples: exampleList(f.example)})
 		return
 	}
@@ -162,7 +240,7 @@ func (c *checker) reportMissing(name string, f *fieldStat, n int) {
 	if f.lacking {
 		e = append(e, f.lacks)
 	}
-	c.find("missing", c.fieldSeverity(name), missing, n, Finding{What: fmt.Sprintf("the input field %s is missing", name), Do: "add it, or leave the rows out", Method: "counted", Examples: e})
+	c.find("missing", c.fieldSeverity(name), missing, n, Finding{What: "the input " + fields + map[bool]string{true: " is missing", false: " are missing"}[len(names) == 1], Do: mapDo + "add it, or leave the rows out", Method: "counted", Examples: e})
 }
 
 // reportTypes tells of values whose type is not that of most.

@@ -16,7 +16,7 @@ import (
 // row is a row with what is found out about it alone.
 type row struct {
 	id, file, group, segment, time, source, person string
-	line                                           int
+	line, item                                     int
 	split                                          rung.Split
 	input, output, alternatives                    json.RawMessage
 	fields                                         []rows.Member // of the input; they point into input
@@ -98,14 +98,14 @@ func (c *checker) read(ctx context.Context, source Source) error {
 // breaks counts what could not be read.
 func (s *scan) breaks(r rung.RemovedRow) error {
 	if s.nBroken++; len(s.broken) < 20 {
-		s.broken = append(s.broken, ExampleRow{File: r.File, Line: r.Line, Text: shorten(string(r.Row)), Why: strings.TrimSpace(r.Reason + " " + r.Detail)})
+		s.broken = append(s.broken, ExampleRow{File: r.File, Line: r.Line, Item: r.Item, Text: shorten(string(r.Row)), Why: strings.TrimSpace(r.Reason + " " + r.Detail)})
 	}
 	return nil
 }
 
 // look takes a row apart.
 func (s *scan) look(d *rung.DatasetRow, from rung.Origin) *row {
-	r := &row{id: d.ID, file: from.File, line: from.Line, group: d.Group, segment: d.Segment, time: d.Time, source: d.Source, person: d.Person, split: d.Split,
+	r := &row{id: d.ID, file: from.File, line: from.Line, item: from.Item, group: d.Group, segment: d.Segment, time: d.Time, source: d.Source, person: d.Person, split: d.Split,
 		input: bytes.Clone(d.Input), output: bytes.Clone(d.Output)}
 	if r.split == "" {
 		r.split = splitOfFile(from.File)
@@ -266,7 +266,7 @@ func (c *checker) add(r *row) error {
 }
 
 func exampleOf(r *row, text, why string) ExampleRow {
-	return ExampleRow{File: r.file, Line: r.line, ID: r.id, Text: shorten(text), Why: why}
+	return ExampleRow{File: r.file, Line: r.line, Item: r.item, ID: r.id, Text: shorten(text), Why: why}
 }
 
 // atMost counts rows and keeps the first of them.

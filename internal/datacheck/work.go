@@ -54,6 +54,9 @@ func (w *workFile) put(r *row) error {
 	b = appendInt(b, w.fileNumber(r.file))
 	b = append(b, `,"line":`...)
 	b = appendInt(b, r.line)
+	if r.item > 0 {
+		b = appendInt(append(b, `,"item":`...), r.item)
+	}
 	for _, m := range []struct{ key, text string }{{"id", r.id}, {"split", string(r.split)}, {"group", r.group}, {"segment", r.segment}, {"time", r.time}, {"source", r.source}, {"person", r.person}, {"text", string(r.compared)}} {
 		if m.text == "" && m.key != "text" {
 			continue
@@ -108,7 +111,7 @@ func quote(b []byte, text string) []byte {
 
 // example shows a row of the working copy.
 func (c *checker) example(members []rows.Member, text string) ExampleRow {
-	e := ExampleRow{ID: str(rows.Get(members, "id")), Line: number(rows.Get(members, "line")), Text: shorten(text)}
+	e := ExampleRow{ID: str(rows.Get(members, "id")), Line: number(rows.Get(members, "line")), Item: number(rows.Get(members, "item")), Text: shorten(text)}
 	if n := number(rows.Get(members, "file")); n < len(c.work.files) {
 		e.File = c.work.files[n]
 	}
