@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -170,8 +171,8 @@ func (s *settings) storedReview(ctx context.Context, name string) (_ *batch.Reco
 	return generate.Judge(q, ratings).Record()
 }
 
-// knownSets are the held-out sets that a store knows, but for those of the task that the dataset is for: a row of these belongs into
-// the dataset's held-out set and comes there again, since the same content goes to the same split.
+// knownSets are the held-out sets that a store knows, but for those of the task that the dataset is for and those that came from the
+// dataset itself: a row of these belongs into the dataset's held-out set and comes there again, since the same content goes to the same split.
 func knownSets(ctx context.Context, dir string, d *task.Description) (sets []curate.EvaluationSet, notes []string, err error) {
 	if !isDir(dir) {
 		return nil, nil, nil
@@ -192,9 +193,8 @@ func knownSets(ctx context.Context, dir string, d *task.Description) (sets []cur
 			continue
 		}
 		seen[doc.Heldout.Digest] = true
-		if r.Task == d.TaskOf {
-			notes = append(notes, fmt.Sprintf("the held-out set %s of the task %s, which this dataset is for, was not looked for: its rows go to held-out again", doc.Heldout.Digest.Short(), r.Task))
-			continue
+		if r.Task == d.TaskOf || slices.ContainsFunc(doc.Data, func(x rung.DataRef) bool { return x.Name == d.Name }) {
+			continue // without a word in the record: a climb on the dataset would give it another digest
 		}
 		examples, err := report.Examples(ctx, st, doc.Heldout.Digest)
 		if err != nil {

@@ -124,7 +124,7 @@ func TestDataBuildHoldsRowsAgainstOtherTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, out, errs := rungOut(t, "data", "build")
-	if status != 0 || !strings.Contains(out, "of the task own, which this dataset is for, was not looked for") {
+	if status != 0 || strings.Contains(out, "task own") {
 		t.Fatalf("%d %s%s", status, out, errs)
 	}
 	if status, out, _ = rungOut(t, "data", "why", "tickets", "desk.jsonl:3"); status != 0 || !strings.Contains(out, "holds the evaluation item other heldout: e1") {
@@ -151,6 +151,33 @@ func TestDataBuildOfTheExample(t *testing.T) {
 		if status, out, errs = rungOut(t, args...); status != 0 {
 			t.Errorf("%v: %d %s%s", args, status, out, errs)
 		}
+	}
+}
+
+// TestDataBuildAfterAClimb: what a climb kept of the dataset's own held-out rows changes nothing in the next build, whether the description names
+// the task or not. Without that the second build is another dataset, or one without the rows that were held out.
+func TestDataBuildAfterAClimb(t *testing.T) {
+	for name, line := range map[string]string{"task named": "task: task.yaml\n", "no task named": "output: {labels: [billing, delivery, other]}\n"} {
+		t.Run(name, func(t *testing.T) {
+			inProject(t, map[string]string{
+				"desk.jsonl":   deskRows,
+				"dataset.yaml": "name: tickets\n" + line + "sources: [{name: desk, files: desk.jsonl}]\n",
+				"task.yaml":    "task: own\ninstructions: Sort.\ninput: {text: string}\noutput: {labels: [billing, delivery, other]}\nexamples: tickets\nbar: {metric: accuracy, at_least: 0.5}\nmodels: [local/m]\n",
+			})
+			first := decoded[buildDocument](t, mustRun(t, "data", "build", "--json"))
+			st, err := sqlite.Open(t.Context(), ".rung")
+			if err != nil {
+				t.Fatal(err)
+			}
+			set := rung.Freeze([]rung.Example{{ID: "e1", Input: json.RawMessage(`{"text": "the box lay in the rain all night"}`), Output: json.RawMessage(`"delivery"`)}}, "x")
+			doc, err := json.Marshal(rung.Document{Task: "own", Heldout: rung.HeldoutInfo{Digest: set.Digest()}, Data: []rung.DataRef{{Name: "tickets", Digest: first.Dataset.Digest}}})
+			if err := errors.Join(err, report.KeepExamples(t.Context(), st, set), st.PutRun(t.Context(), store.Run{ID: "run", Task: "own", Status: "done", Document: doc}), st.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if again := decoded[buildDocument](t, mustRun(t, "data", "build", "--json")); again.State != "unchanged" {
+				t.Errorf("after a climb the build is %s: %s and %s", again.State, first.Dataset.Digest.Short(), again.Dataset.Digest.Short())
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package curate_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,6 +100,23 @@ pii: redact
 		}
 	}
 	if text := curate.Summarise(r.Dataset, nil).TermsText(); !strings.Contains(text, "2030-12-31 *") || !strings.Contains(text, "* of those sources that have stated it") {
+		t.Error(text)
+	}
+}
+
+// TestMuchContaminationIsSaidFirst: a dataset that is held against its own task loses most of its rows, and is told which key mends it.
+func TestMuchContaminationIsSaidFirst(t *testing.T) {
+	rows := "text,label\nwhere is the parcel with the blue kettle from last week,a\nthe invoice of march names a wrong amount for the lamp,b\nhow do I reset the password of my account there,c\nyour app has crashed on my telephone since the new year,d\n"
+	dir := project(t, map[string]string{"raw.csv": rows, "dataset.yaml": "name: tickets\nsources: [{name: desk, files: raw.csv}]\n"})
+	known := func(context.Context) ([]curate.EvaluationSet, []string, error) {
+		return []curate.EvaluationSet{curate.HeldoutSet("own", "d", []rung.Example{{ID: "e1", Input: []byte(`{"text":"where is the parcel with the blue kettle from last week"}`), Output: []byte(`"a"`)}})}, nil, nil
+	}
+	r, err := build(t, dir, curate.Options{Known: known})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "are 25.0 % of those that came to decontaminate, and they were removed; most of the items are of own heldout (1 of 1 found)"
+	if text := curate.Summarise(r.Dataset, nil).Text(); !strings.Contains(text, want) {
 		t.Error(text)
 	}
 }
