@@ -4,21 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/rung-dev/rung"
+	"github.com/rung-dev/rung/internal/browsertest"
 	"github.com/rung-dev/rung/internal/rating"
 	"github.com/rung-dev/rung/internal/store"
 	"github.com/rung-dev/rung/internal/store/sqlite"
@@ -30,68 +25,27 @@ type browser struct{ ctx context.Context }
 
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("no Chromium on PATH; the page is not tried in a browser")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 900))
-	ctx, cancelAll := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancelAll)
-	ctx, cancelLimit := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(cancelLimit)
-	ctx, cancelTab := chromedp.NewContext(ctx)
-	t.Cleanup(cancelTab)
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+	ctx := browsertest.Start(t, 1280, 900)
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil { // tabs are opened in a browser that runs
 		t.Fatal(err)
 	}
 	return &browser{ctx}
 }
 
-// tab is one page. It collects what the page complains about and asks for.
+// tab is one page, with what it complains about and asks for.
 type tab struct {
 	ctx   context.Context
 	close context.CancelFunc
-
-	mu         sync.Mutex
-	complaints []string
-	requests   []string
+	log   *browsertest.Log
 }
 
 func (b *browser) open(t *testing.T, url string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	t.Cleanup(cancel)
-	tb := &tab{ctx: ctx, close: cancel}
-	if err := chromedp.Listen(ctx, tb.listen); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
+	tb := &tab{ctx: ctx, close: cancel, log: browsertest.Listen(t, ctx)}
 	tb.run(t, chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(`html[data-ready=yes]`)))
 	return tb
-}
-
-func (tb *tab) listen(ev any) {
-	tb.mu.Lock()
-	defer tb.mu.Unlock()
-	switch e := ev.(type) {
-	case *runtime.EventConsoleAPICalled:
-		tb.complaints = append(tb.complaints, fmt.Sprintf("console.%s %v", e.Type, e.Args))
-	case *runtime.EventExceptionThrown:
-		tb.complaints = append(tb.complaints, fmt.Sprintf("%s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
-	case *log.EventEntryAdded:
-		tb.complaints = append(tb.complaints, e.Entry.Text)
-	case *network.EventRequestWillBeSent:
-		tb.requests = append(tb.requests, e.Request.URL)
-	}
 }
 
 func (tb *tab) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
@@ -122,7 +76,7 @@ func (tb *tab) eval(t *testing.T, js string) string {
 // press sends keys and waits until the page says what it should.
 func (tb *tab) press(t *testing.T, keys, until string) {
 	t.Helper()
-	tb.run(t, chromedp.KeyEvent(keys), chromedp.Poll[chromedp.Void](until, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
+	tb.run(t, chromedp.KeyEvent(keys), browsertest.Until(until))
 }
 
 func doneIs(n int) string {
@@ -132,12 +86,10 @@ func doneIs(n int) string {
 // quiet fails the test if the page complained or asked for anything but its own server.
 func (tb *tab) quiet(t *testing.T, origin string) {
 	t.Helper()
-	tb.mu.Lock()
-	defer tb.mu.Unlock()
-	for _, c := range tb.complaints {
+	for _, c := range tb.log.Complaints() {
 		t.Errorf("the browser complains: %s", c)
 	}
-	for _, r := range tb.requests {
+	for _, r := range tb.log.Requests() {
 		if !strings.HasPrefix(r, origin) && !strings.HasPrefix(r, "data:") {
 			t.Errorf("the page asks for %s", r)
 		}
@@ -145,17 +97,8 @@ func (tb *tab) quiet(t *testing.T, origin string) {
 }
 
 func (tb *tab) shoot(t *testing.T, name string) {
-	dir := os.Getenv("RUNG_KEEP_PAGE")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(tb.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	t.Helper()
+	browsertest.Shoot(t, tb.ctx, name)
 }
 
 // shelf is a store with one queue.
