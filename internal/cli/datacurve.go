@@ -117,11 +117,11 @@ func curveMethod(w io.Writer, c *app.LearningCurve) {
 		fmt.Fprintln(w, wrapped("", "", fmt.Sprintf("The curve: error = %.3f + %.3f·n^−%.2f by least squares; sizes scatter around it by %.3f; interval: %s.", c.Law.A, c.Law.B, c.Law.C, c.Noise, c.Gain.Method)))
 	}
 	if f := c.Foretold; f != nil {
-		word := "as it was"
+		word := "It held"
 		if !f.Held {
-			word = "and that is not so"
+			word = "It did not hold"
 		}
-		fmt.Fprintln(w, wrapped("", "", fmt.Sprintf("Tried where the truth is known: the curve of the sizes up to %d says %s for %d; %.3f was measured (give or take %.3f by chance), %s.", f.From, interval3(&f.Said), f.At, f.Measured, f.Slack, word)))
+		fmt.Fprintln(w, wrapped("", "", fmt.Sprintf("Tried where the truth is known: the curve of the sizes up to %d says %s for %d, where %.3f was measured. %s, with %.3f allowed for what chance moves a size.", f.From, interval3(&f.Said), f.At, f.Measured, word, f.Slack)))
 	}
 	var calls rung.Calls
 	for i := range c.Points {
@@ -130,7 +130,7 @@ func curveMethod(w io.Writer, c *app.LearningCurve) {
 		calls.Failed += c.Points[i].Calls.Failed
 	}
 	if n := calls.Made + calls.Cached; n > 0 {
-		fmt.Fprintf(w, "%s: %d asked now, %d from the store, %d failed (they score 0).\n", many(n, "answer"), calls.Made, calls.Cached, calls.Failed)
+		fmt.Fprintf(w, "%s of a model: %d made now, %d answered from the store; %d failed and score 0.\n", many(n, "call"), calls.Made, calls.Cached, calls.Failed)
 	}
 }
 

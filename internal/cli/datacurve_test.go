@@ -52,7 +52,7 @@ models: [openai/m]
 		t.Fatalf("status %d: %s", status, errs)
 	}
 	for _, want := range []string{"Learning curve of fewshot (openai/m): accuracy on heldout, n=60", "Another 50 train examples (146 instead of 96)", "95 % interval", "n=60)", "not measured",
-		"interval: percentile bootstrap", "Tried where the truth is known", "holds only if the errors go on falling by the same law", "from the store"} {
+		"interval: percentile bootstrap", "Tried where the truth is known", "what chance moves a size", "holds only if the errors go on falling by the same law", "from the store"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
