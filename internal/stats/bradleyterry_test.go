@@ -3,6 +3,7 @@ package stats
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -149,4 +150,60 @@ func averageOf(m, s float64) float64 {
 		weight += w
 	}
 	return sum / weight
+}
+
+// TestUnanimousPreferencesAreNotCertain: where one candidate won every comparison all resamples are alike. The interval must still hold the
+// chances of winning under which so clean a sheet comes up now and then.
+func TestUnanimousPreferencesAreNotCertain(t *testing.T) {
+	for _, n := range []int{4, 12, 40} {
+		var prefs []Preference
+		for i := range n {
+			prefs = append(prefs, Preference{First: 0, Second: 1, Result: 1, Cluster: i})
+		}
+		got := BradleyTerry(2, prefs, StrengthOptions{Resamples: 1000, Seed: 1, Prior: .5})
+		beats := got.Beats[0][1]
+		// With this chance of winning, n of n come up in one sample of ten: the interval has to hold it.
+		if likely := math.Pow(.1, 1/float64(n)); beats.Low > likely {
+			t.Errorf("%d of %d: the interval %.3f–%.3f does not hold %.3f", n, n, beats.Low, beats.High, likely)
+		}
+		if likely := math.Pow(.9, 1/float64(n)); beats.High < likely {
+			t.Errorf("%d of %d: the interval %.3f–%.3f does not hold %.3f", n, n, beats.Low, beats.High, likely)
+		}
+		if third := BradleyTerry(3, prefs, StrengthOptions{Resamples: 100, Prior: .5}); third.Log[2].Low > -10 || third.Beats[2][0].High != 1 {
+			t.Errorf("a candidate that nobody compared is known: %+v", third.Log[2])
+		}
+		if l := got.Log[0]; l.Low >= l.Value || !strings.Contains(l.Method, "widened") {
+			t.Errorf("%d of %d: strength %+v", n, n, l)
+		}
+	}
+}
+
+// TestFewPreferencesHold simulates few comparisons with a candidate that nearly always wins, and counts how often the interval of the chance
+// holds the truth. Resampling alone does so in under half of the simulations.
+func TestFewPreferencesHold(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for _, truth := range []float64{.95, .99} {
+		fewPreferences(t, rng, truth)
+	}
+}
+
+func fewPreferences(t *testing.T, rng *rand.Rand, truth float64) {
+	const sims = 100
+	held := 0
+	for s := range sims {
+		var prefs []Preference
+		for i := range 12 {
+			r := 0.
+			if rng.Float64() < truth {
+				r = 1
+			}
+			prefs = append(prefs, Preference{First: 0, Second: 1, Result: r, Cluster: i})
+		}
+		if BradleyTerry(2, prefs, StrengthOptions{Resamples: 200, Seed: uint64(s), Prior: .5}).Beats[0][1].Contains(truth) {
+			held++
+		}
+	}
+	if held < 86 { // 95 % is 95; P(< 86 | 95 %) < .001
+		t.Errorf("the interval held %v in %d of %d simulations", truth, held, sims)
+	}
 }
