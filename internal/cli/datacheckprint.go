@@ -98,7 +98,7 @@ func printRows(w io.Writer, r *datacheck.Report) {
 		if n := len(r.Labels) - 6; n > 0 {
 			parts = append(parts, fmt.Sprintf("and %d more", n))
 		}
-		fmt.Fprintln(w, wrapped("  ", "  ", fmt.Sprintf("%s: %s", counted(len(r.Labels), "label"), strings.Join(parts, ", "))))
+		fmt.Fprintln(w, wrapped("  ", "  ", fmt.Sprintf("%s in %s: %s", counted(len(r.Labels), "label"), counted(r.Output.Rows, "row"), strings.Join(parts, ", "))))
 	}
 	var languages []string
 	for _, l := range r.Languages {

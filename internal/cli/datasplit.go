@@ -363,7 +363,7 @@ func (d *splitDocument) print(w io.Writer) {
 	fmt.Fprintf(w, "%s split by %s\n", counted(d.Rows, "row"), d.By)
 	for _, split := range []rung.Split{rung.Train, rung.Dev, rung.HeldoutIs} {
 		n := d.Counts[split]
-		fmt.Fprintf(w, "  %-8s %7d rows (%.1f %%), %d when groups and copies count once\n", split, n, 100*float64(n)/float64(max(1, d.Rows)), d.Clusters[split])
+		fmt.Fprintf(w, "  %-8s %7d of %d rows (%.1f %%), %d when groups and copies count once\n", split, n, d.Rows, 100*float64(n)/float64(max(1, d.Rows)), d.Clusters[split])
 	}
 	if d.LeftOut > 0 {
 		fmt.Fprintf(w, "  %-8s %7d rows\n", "left out", d.LeftOut)

@@ -88,9 +88,9 @@ func (s *Summary) checked() (text string, findings []report.DatasetFinding, labe
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		one := report.DatasetFinding{Mark: severityMarks[f.Severity], Severity: string(f.Severity), What: f.What, Do: sentence(f.Do), Rows: plural(f.Count, "row", "rows"), Share: share(f.Count, f.Of)}
+		one := report.DatasetFinding{Mark: severityMarks[f.Severity], Severity: string(f.Severity), What: f.What, Do: sentence(f.Do), Rows: ofRows(f.Count, f.Of), Share: share(f.Count, f.Of)}
 		if f.Check == "few" {
-			one.Share = fmt.Sprintf("of %d needed", f.Of)
+			one.Rows, one.Share = plural(f.Count, "row", "rows"), fmt.Sprintf("of %d needed", f.Of)
 		}
 		for _, e := range f.Examples {
 			one.Examples = append(one.Examples, checkExample(&e))

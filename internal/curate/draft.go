@@ -36,7 +36,12 @@ type DraftFile struct {
 	Labels   []string       `json:"labels,omitempty"` // when the outputs are few different texts
 	Chosen   []string       `json:"chosen,omitempty"`
 	LeftOut  []string       `json:"left_out,omitempty"`
-	Personal map[string]int `json:"personal"` // type → rows, of those that were looked at for it
+	Passed   []string       `json:"passed_over,omitempty"` // files of a folder that were not read
+	Mapping  string         `json:"mapping,omitempty"`     // a proposal, where the files have different fields
+	Personal map[string]int `json:"personal"`              // type → rows, of those that were looked at for it
+
+	self    string         // the format, where it is one that knows itself what is asked
+	lengths map[string]int // field → letters in the rows that were looked at
 }
 
 const (
@@ -62,6 +67,10 @@ func NewDraft(ctx context.Context, files []string, o DraftOptions) (*Draft, erro
 	}
 	d := &Draft{Name: o.Name, Notes: []string{}}
 	for _, path := range files {
+		if rung.WrittenBeside(filepath.Base(path)) && len(files) > 1 {
+			d.Notes = append(d.Notes, path+": left out, since rung writes such files beside rows; name it alone if it is meant")
+			continue
+		}
 		f, err := draftFile(ctx, engine, path)
 		if err != nil {
 			return nil, err
@@ -74,13 +83,17 @@ func NewDraft(ctx context.Context, files []string, o DraftOptions) (*Draft, erro
 		}
 		d.Found = append(d.Found, *f)
 	}
+	if len(d.Found) == 0 {
+		return nil, &rung.Error{Code: rung.CodeInput, Place: files[0], What: "all of the files are what rung writes beside rows", Do: "name the files with the rows"}
+	}
+	d.alike()
 	d.notes()
 	d.Text = d.yaml(&o)
 	return d, nil
 }
 
 func draftFile(ctx context.Context, engine *pii.Engine, path string) (*DraftFile, error) {
-	out := &DraftFile{File: path, Personal: map[string]int{}}
+	out := &DraftFile{File: path, Personal: map[string]int{}, lengths: map[string]int{}}
 	labels := map[string]bool{}
 	take := func(row *rung.DatasetRow, _ rung.Origin) error {
 		out.Rows++
@@ -91,6 +104,7 @@ func draftFile(ctx context.Context, engine *pii.Engine, path string) (*DraftFile
 			}
 		}
 		if out.Rows <= draftScan {
+			out.measure(row.Input)
 			if err := out.personal(engine, row); err != nil {
 				return err
 			}
@@ -108,6 +122,12 @@ func draftFile(ctx context.Context, engine *pii.Engine, path string) (*DraftFile
 	if report != nil && len(report.Files) > 0 {
 		f := &report.Files[0]
 		out.Format, out.Fields, out.Chosen = string(f.Format), report.Fields, f.Chosen
+		for _, p := range report.Passed {
+			out.Passed = append(out.Passed, strings.TrimPrefix(filepath.ToSlash(p), filepath.ToSlash(filepath.Clean(path))+"/"))
+		}
+		if len(report.Files) == 1 && knowsItself(f.Format) {
+			out.self = string(f.Format)
+		}
 		if f.Container != "" && f.Container != out.Format {
 			out.Format = f.Container + ", " + out.Format
 		}
@@ -161,6 +181,9 @@ func (d *Draft) notes() {
 		}
 		if n := f.Rows - f.Labelled; n > 0 {
 			d.Notes = append(d.Notes, fmt.Sprintf("%s: %s no output; say with mapping: {output: COLUMN} where it is, or have the rows labelled", f.File, plural(n, "row has", "rows have")))
+		}
+		if len(f.Passed) > 0 {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s: not read: %s; name those that hold rows themselves", f.File, strings.Join(f.Passed, ", ")))
 		}
 		if len(f.LeftOut) > 0 {
 			d.Notes = append(d.Notes, fmt.Sprintf("%s: no role was found for %s; mapping names roles", f.File, strings.Join(f.LeftOut, ", ")))
@@ -232,6 +255,12 @@ func (d *Draft) yaml(o *DraftOptions) string {
 	for i := range d.Found {
 		f := &d.Found[i]
 		fmt.Fprintf(&b, "  - name: %s\n    files: %s  # %s\n", yamlText(sourceName(f.File, taken)), yamlText(f.File), strings.ReplaceAll(f.About(), "\n", " "))
+		if f.self != "" {
+			fmt.Fprintf(&b, "    format: %s\n", f.self)
+		}
+		if f.Mapping != "" {
+			fmt.Fprintf(&b, "    # mapping: %s  # a proposal: the sources have different fields; the others would be left out\n", f.Mapping)
+		}
 		b.WriteString(draftTerms)
 	}
 	if o.Task == "" {

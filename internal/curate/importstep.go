@@ -138,6 +138,7 @@ func (im *importing) run(ctx context.Context) error {
 			return err
 		}
 		im.files(report)
+		im.passed(spec.Passed, report.Passed)
 	}
 	im.finish()
 	if im.out.kept == 0 {
@@ -145,6 +146,23 @@ func (im *importing) run(ctx context.Context) error {
 			Do: "look at them with: rung data check FILE; say with format and mapping how they are read"}
 	}
 	return nil
+}
+
+// passed says which files of a pattern or a folder were not read though they may hold rows.
+func (im *importing) passed(ours, others []string) {
+	say := func(files []string, why string) {
+		for i := range files {
+			files[i] = im.b.shown(files[i])
+		}
+		if n := len(files); n > 10 {
+			files = append(files[:10:10], fmt.Sprintf("%d more", n-10))
+		}
+		if len(files) > 0 {
+			im.out.note("%s: not read, %s; name what is meant as data itself under files", strings.Join(files, ", "), why)
+		}
+	}
+	say(slices.Clone(ours), "since rung writes such files beside rows")
+	say(slices.Clone(others), "since such files in a folder mostly describe it or are what rung wrote beside rows")
 }
 
 // readOptions says how the files of a source are read.

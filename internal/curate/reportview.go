@@ -320,6 +320,14 @@ func (s *Summary) people() []string {
 	return out
 }
 
+// ofRows is a number of rows with what it is of: a share alone says nothing of how many they are.
+func ofRows(n, of int) string {
+	if of == 0 {
+		return plural(n, "row", "rows")
+	}
+	return fmt.Sprintf("%d of %s", n, plural(of, "row", "rows"))
+}
+
 func share(n, of int) string {
 	if of == 0 {
 		return "–"
@@ -374,7 +382,7 @@ func (s *Summary) removedRows() []report.DatasetRemoved {
 			if r.Changed {
 				continue
 			}
-			one := report.DatasetRemoved{Step: x.Name, Reason: r.Reason, Words: reasonWords[r.Reason], Rows: plural(r.Rows, "row", "rows"), Share: share(r.Rows, x.Rows)}
+			one := report.DatasetRemoved{Step: x.Name, Reason: r.Reason, Words: reasonWords[r.Reason], Rows: ofRows(r.Rows, x.Rows), Share: share(r.Rows, x.Rows)}
 			if x.Name == StepAgainst && r.Reason == "exact" {
 				one.Words = "Rows that are an evaluation item"
 			}

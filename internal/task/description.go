@@ -41,6 +41,7 @@ type Description struct {
 type SourceSpec struct {
 	rung.Source
 	Paths    []string // absolute, sorted
+	Passed   []string // that a pattern matches and that are no data, since rung writes such files beside rows
 	Format   string   // "" : found by looking
 	Encoding string   // "" : found by looking
 	Mapping  Mapping
@@ -281,7 +282,7 @@ func (r *reader) source(s section, it *node) SourceSpec {
 	}
 	const filesDo = "name the raw files, such as: files: raw/*.csv"
 	if s.need("files", filesDo) != nil {
-		out.Paths = r.sourcePaths(s.list("files", true, filesDo))
+		out.Paths, out.Passed = r.sourcePaths(s.list("files", true, filesDo))
 	}
 	out.Format = s.text("format", "name the format of the files, or leave the key out: it is found by looking")
 	out.Encoding = s.text("encoding", "name the encoding of the files, or leave the key out: it is found by looking")
@@ -294,8 +295,9 @@ func (r *reader) source(s section, it *node) SourceSpec {
 	return out
 }
 
-// sourcePaths are what patterns match; a folder that is named as such stays one, since it can be a data set of its own form.
-func (r *reader) sourcePaths(items []item) []string {
+// sourcePaths are what patterns match; a folder that is named as such stays one, since it can be a data set of its own form. Files that rung
+// writes beside rows are meant only where one is named itself.
+func (r *reader) sourcePaths(items []item) (paths, passed []string) {
 	var patterns []item
 	found := map[string]bool{}
 	for _, it := range items {
@@ -305,8 +307,22 @@ func (r *reader) sourcePaths(items []item) []string {
 		}
 		patterns = append(patterns, it)
 	}
-	maps.Copy(found, r.matched(patterns))
-	return slices.Sorted(maps.Keys(found))
+	named := map[string]bool{}
+	for _, it := range items {
+		named[r.abs(it.text)] = true
+	}
+	for path := range r.matched(patterns) {
+		if rung.WrittenBeside(filepath.Base(path)) && !named[path] {
+			passed = append(passed, path)
+			continue
+		}
+		found[path] = true
+	}
+	slices.Sort(passed)
+	if len(found) == 0 && len(passed) > 0 {
+		r.fail(items[0].at, fmt.Sprintf("files matches only what rung writes beside rows (%s)", r.shownPath(passed[0])), "name the files with the rows; one of these is read where it is named itself")
+	}
+	return slices.Sorted(maps.Keys(found)), passed
 }
 
 func (r *reader) mapping(s section) Mapping {
