@@ -27,6 +27,7 @@ type buildOptions struct {
 	file    string
 	replace bool
 	dry     bool
+	ray     string
 }
 
 func newDataBuildCommand(s *settings) *cobra.Command {
@@ -69,6 +70,7 @@ Exit status 0; 2 when the description or a raw file is wrong; 6 when the disk is
 	}
 	c.Flags().BoolVar(&o.replace, "replace", false, "where another dataset is in the folder, keep it beside the new one, under its digest")
 	c.Flags().BoolVar(&o.dry, "dry-run", false, "do every step and say what would be built; nothing is left on the disk")
+	rayFlag(c, &o.ray)
 	return c
 }
 
@@ -109,7 +111,7 @@ func runDataBuild(ctx context.Context, s *settings, o *buildOptions) (*buildDocu
 	r, err := curate.Build(ctx, f, curate.Options{Version: Version, Replace: o.replace, DryRun: o.dry, Tell: tell,
 		Known: func(ctx context.Context) ([]curate.EvaluationSet, []string, error) {
 			return knownSets(ctx, s.store, f.Description)
-		}, Embedder: s.buildEmbedder, Review: s.storedReview})
+		}, Embedder: s.buildEmbedder, Review: s.storedReview, Elsewhere: s.onRay(o.ray)})
 	if err != nil {
 		return nil, err
 	}

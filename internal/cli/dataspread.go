@@ -18,7 +18,7 @@ import (
 )
 
 // spreadKinds is what a worker on another machine can do.
-var spreadKinds = map[string]spread.Kind{"dedupe": dedupeWorker, "contam": contamWorker, "pii": piiWorker}
+var spreadKinds = map[string]spread.Kind{"dedupe": dedupeWorker, "contam": contamWorker, "pii": piiWorker, "looking": lookingWorker}
 
 // newDataWorkerCommand is what Ray's nodes run. Nobody types it.
 func newDataWorkerCommand(s *settings) *cobra.Command {
@@ -59,6 +59,13 @@ func (s *settings) connect(ctx context.Context, address string, set *rows.Set) (
 	return spread.Connect(ctx, spread.Options{Address: address, Version: version, Log: func(line string) { fmt.Fprintln(s.Err, "  "+line) }})
 }
 
+// workers are who parts of the work are given to: a Ray cluster, or in tests functions of this process.
+type workers interface {
+	Setup(kind string, setup any) error
+	Map(ctx context.Context, files bool, n int, part func(i int) any, take func(i int, answer []byte) error) error
+	Processors() int
+}
+
 // filePart is a part of the files, and what was found out about it.
 type filePart struct {
 	Part rows.Part `json:"part"`
@@ -71,9 +78,9 @@ type foundIn[T any] struct {
 }
 
 // eachPart has the files worked on part by part. take gets what was found, and how many lines of the file come before.
-func eachPart[T any](ctx context.Context, c *spread.Cluster, set *rows.Set, take func(p rows.Part, before int, what T) error) error {
+func eachPart[T any](ctx context.Context, c workers, set *rows.Set, take func(p rows.Part, before int, what T) error) error {
 	const least, most = 64 << 10, 16 << 20
-	parts := set.Parts(min(most, max(least, set.Size()/int64(8*max(1, c.CPUs)))))
+	parts := set.Parts(min(most, max(least, set.Size()/int64(8*max(1, c.Processors())))))
 	before, file := 0, 0
 	return c.Map(ctx, true, len(parts), func(i int) any { return filePart{parts[i]} }, func(i int, answer []byte) error {
 		var f foundIn[T]
@@ -134,11 +141,11 @@ type dedupePart struct {
 
 // spreadDedupe is dedupe.Elsewhere on a Ray cluster.
 type spreadDedupe struct {
-	c   *spread.Cluster
+	c   workers
 	set *rows.Set
 }
 
-func newSpreadDedupe(c *spread.Cluster, set *rows.Set, o dedupe.Options) (*spreadDedupe, error) {
+func newSpreadDedupe(c workers, set *rows.Set, o dedupe.Options) (*spreadDedupe, error) {
 	files, err := sharedFiles(set)
 	if err != nil {
 		return nil, err
@@ -245,7 +252,7 @@ type contamSetup struct {
 }
 
 // spreadContam is contam.Elsewhere on a Ray cluster.
-func spreadContam(c *spread.Cluster, set *rows.Set) contam.Elsewhere {
+func spreadContam(c workers, set *rows.Set) contam.Elsewhere {
 	return func(ctx context.Context, x *contam.Index, o *contam.Options, take func(*contam.Looked) error) error {
 		files, err := sharedFiles(set)
 		if err != nil {
@@ -305,7 +312,7 @@ type sentFound struct {
 }
 
 // spreadPII scans rows on a Ray cluster.
-func spreadPII(ctx context.Context, c *spread.Cluster, set *rows.Set, scan piiScan, take func([]scanned) error) error {
+func spreadPII(ctx context.Context, c workers, set *rows.Set, scan piiScan, take func([]scanned) error) error {
 	files, err := sharedFiles(set)
 	if err != nil {
 		return err

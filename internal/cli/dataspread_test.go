@@ -109,9 +109,38 @@ func TestRayGivesTheSameDigests(t *testing.T) {
 			}
 		}
 	}
+	builtOnRay(t, dir, files, items, address)
 	t.Setenv("RUNG_SPREAD_BINARY", "/bin/cat")
 	if status, _, errs := rungOut(t, "data", "dedupe", files[0], "--ray", address); status == 0 || !strings.Contains(errs, "and this one is version") {
 		t.Errorf("another program in the place of rung: status %d: %s", status, errs)
+	}
+}
+
+// builtOnRay: a whole build on the cluster has the digest of one that is done here.
+func builtOnRay(t *testing.T, dir string, files []string, items, address string) {
+	t.Helper()
+	var made [2]struct {
+		Dataset struct{ Digest string }
+	}
+	for i, ray := range [][]string{nil, {"--ray", address}} {
+		text := fmt.Sprintf("name: built\nout: built%d\nsources: [{name: all, files: [%s]}]\npii: redact\ndedupe: {keep: longest}\ndecontaminate: {against: %s, project: false}\n", i, strings.Join(files, ", "), items)
+		description := filepath.Join(dir, "dataset.yaml")
+		if err := os.WriteFile(description, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, doc, errs := rungOut(t, append([]string{"data", "build", description, "--json"}, ray...)...)
+		if err := json.Unmarshal([]byte(doc), &made[i]); status != 0 || err != nil || made[i].Dataset.Digest == "" {
+			t.Fatalf("build %v: status %d, %v: %s", ray, status, err, errs)
+		}
+	}
+	if made[0].Dataset.Digest != made[1].Dataset.Digest {
+		t.Errorf("the dataset is %s here and %s from the cluster", made[0].Dataset.Digest, made[1].Dataset.Digest)
+	}
+	for _, name := range []string{"train.jsonl", "removed.jsonl", "origins.jsonl"} {
+		here, there := readAll(t, filepath.Join(dir, "built0", name)), readAll(t, filepath.Join(dir, "built1", name))
+		if len(here) == 0 || !bytes.Equal(here, there) {
+			t.Errorf("%s has %d bytes here and %d from the cluster, or others", name, len(here), len(there))
+		}
 	}
 }
 

@@ -77,7 +77,7 @@ func (b *build) againstStep(ctx context.Context) (stepDef, error) {
 			out.report = AgainstReport{Sets: []FoundSet{}}
 			return in.each(ctx, func(_ int, raw, origin []byte) error { return out.keep(raw, origin) })
 		}
-		a := &against{sets: sets, items: b.alsoCovered(items), out: out}
+		a := &against{sets: sets, items: b.alsoCovered(items), out: out, elsewhere: b.o.Elsewhere}
 		opt := contam.Options{Fields: rows.Fields{"input"}, Share: o.Share, Fuzzy: o.Fuzzy, Rephrased: o.Rephrased}
 		if o.Semantic != nil {
 			opt.Embed, opt.Semantic = b.embed(o.Semantic), o.Semantic.Cosine
@@ -216,6 +216,8 @@ type against struct {
 	items  []contam.Item
 	out    *sink
 	report AgainstReport
+
+	elsewhere *Elsewhere // nil: this process looks
 }
 
 func (a *against) run(ctx context.Context, in *table, o contam.Options) error {
@@ -226,6 +228,13 @@ func (a *against) run(ctx context.Context, in *table, o contam.Options) error {
 	set, err := in.open(ctx)
 	if err != nil {
 		return err
+	}
+	if a.elsewhere != nil {
+		var end func()
+		if o.Elsewhere, end, err = a.elsewhere.Against(ctx, set); err != nil {
+			return err
+		}
+		defer end()
 	}
 	r, err := contam.Run(ctx, set, index, o)
 	if err != nil {

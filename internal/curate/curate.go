@@ -31,6 +31,8 @@ type Options struct {
 	Embedder func(ctx context.Context, model rung.ModelRef) (*Embedder, error)
 	// Review gives the record of a review of generated rows that the project's store knows, nil of one that it does not; nil: there is no store.
 	Review func(ctx context.Context, name string) (*batch.Record, error)
+	// Elsewhere does the dear steps in other processes; nil: this one does.
+	Elsewhere *Elsewhere
 	// Tell is told what is being done; nil: nobody.
 	Tell func(step string, resumed bool)
 }

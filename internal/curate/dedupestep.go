@@ -72,6 +72,13 @@ func (b *build) dedupe(ctx context.Context, in *table, out *sink, o *dedupeOptio
 	if o.Semantic != nil {
 		opt.Embed, opt.Semantic = b.embed(o.Semantic), o.Semantic.Cosine
 	}
+	if e := b.o.Elsewhere; e != nil {
+		var end func()
+		if opt.Elsewhere, end, err = e.Dedupe(ctx, set, opt); err != nil {
+			return err
+		}
+		defer end()
+	}
 	r, err := dedupe.Run(ctx, set, opt)
 	if err != nil {
 		return err

@@ -1,16 +1,13 @@
 package curate
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/pii"
-	"github.com/rung-dev/rung/internal/rows"
 	"github.com/rung-dev/rung/internal/task"
 )
 
@@ -82,15 +79,6 @@ type piiTally struct {
 	fields               map[string]int
 }
 
-// seen is a row that was looked at.
-type seen struct {
-	raw, was []byte // was: the row before, if it was changed
-	found    []pii.In
-	repeated int
-	unfit    string
-	keyed    bool
-}
-
 func (s *piiStep) run(ctx context.Context, in *table) error {
 	if s.p.spec.Do == task.PIISkip {
 		s.report.Rows = in.n
@@ -111,15 +99,7 @@ func (s *piiStep) run(ctx context.Context, in *table) error {
 		return err
 	}
 	defer s.sealed.abandon()
-	err = rows.Map(ctx, set, runtime.GOMAXPROCS(0), func(block *rows.Block) ([]seen, error) {
-		var out []seen
-		err := block.Each(func(r rows.Row) error {
-			one, err := s.look(r.Raw)
-			out = append(out, one)
-			return err
-		})
-		return out, err
-	}, func(block []seen) error {
+	err = s.b.lookAt(ctx, set, func(block []Looked) error {
 		for i := range block {
 			origin, err := origins.next()
 			if err != nil {
@@ -138,59 +118,26 @@ func (s *piiStep) run(ctx context.Context, in *table) error {
 	return s.sealed.finish()
 }
 
-// look finds what a row holds, and changes it. It runs side by side with others.
-func (s *piiStep) look(raw []byte) (seen, error) {
-	one := seen{raw: raw}
-	changed, found, err := s.p.row(raw)
-	if err != nil {
-		return one, fmt.Errorf("a working row: %w", err)
-	}
-	if one.found = found; bytes.Contains(raw, []byte(`"person":`)) || bytes.Contains(raw, []byte(`"group":`)) {
-		_, keys, err := s.p.engine.Row(raw, []string{"/person", "/group"}, nil)
-		one.keyed = err == nil && slices.ContainsFunc(keys, func(f pii.In) bool { return f.Type == pii.Email || f.Type == pii.Phone || f.Type == pii.Person })
-	}
-	if s.p.replace == nil || len(found) == 0 {
-		return one, nil
-	}
-	again, n, err := s.p.elsewhere(changed, found)
-	if err != nil {
-		return one, err
-	}
-	one.raw, one.was, one.repeated = again, raw, n
-	if s.b.form != nil {
-		row, err := rowOf(again)
-		if err != nil {
-			return one, err
-		}
-		if len(row.Output) > 0 {
-			if err := s.b.form.Validate(row.Output, row.Input); err != nil {
-				one.unfit = err.Error()
-			}
-		}
-	}
-	return one, nil
-}
-
 // put counts a row and passes it on.
-func (s *piiStep) put(one *seen, origin []byte) error {
+func (s *piiStep) put(one *Looked, origin []byte) error {
 	s.count(one)
-	if one.was == nil {
-		return s.out.keep(one.raw, origin)
+	if one.Was == nil {
+		return s.out.keep(one.Raw, origin)
 	}
-	if one.unfit != "" {
+	if one.Unfit != "" {
 		s.report.Unfit++
-		r, err := removedAt(one.raw, origin, "unfit")
+		r, err := removedAt(one.Raw, origin, "unfit")
 		if err != nil {
 			return err
 		}
-		r.Detail = "without the personal data its output does not fit the output form: " + one.unfit
+		r.Detail = "without the personal data its output does not fit the output form: " + one.Unfit
 		return s.out.remove(r)
 	}
 	o, err := originOf(origin)
 	if err != nil {
 		return err
 	}
-	if err := s.sealed.put(o.ID, one.was); err != nil {
+	if err := s.sealed.put(o.ID, one.Was); err != nil {
 		return err
 	}
 	what := "redacted"
@@ -198,28 +145,28 @@ func (s *piiStep) put(one *seen, origin []byte) error {
 		what = "stand-in for"
 	}
 	var reasons []string
-	for _, f := range one.found {
+	for _, f := range one.Found {
 		o.Changes = append(o.Changes, fmt.Sprintf("%s: %s %s in %s", StepPII, what, f.Type, f.Field))
 		if !slices.Contains(reasons, f.Type) {
 			reasons = append(reasons, f.Type)
 		}
 	}
-	if one.repeated > 0 {
-		o.Changes = append(o.Changes, fmt.Sprintf("%s: the same in %s of the row", StepPII, plural(one.repeated, "other place", "other places")))
+	if one.Repeated > 0 {
+		o.Changes = append(o.Changes, fmt.Sprintf("%s: the same in %s of the row", StepPII, plural(one.Repeated, "other place", "other places")))
 	}
-	return s.out.change(one.raw, o, reasons...)
+	return s.out.change(one.Raw, o, reasons...)
 }
 
-func (s *piiStep) count(one *seen) {
+func (s *piiStep) count(one *Looked) {
 	s.report.Rows++
-	s.report.Repeated += one.repeated
-	if one.keyed {
+	s.report.Repeated += one.Repeated
+	if one.Keyed {
 		s.report.Keys++
 	}
-	if len(one.found) > 0 {
+	if len(one.Found) > 0 {
 		s.report.With++
 	}
-	for _, f := range one.found {
+	for _, f := range one.Found {
 		s.report.Findings++
 		t := s.types[f.Type]
 		if t == nil {

@@ -21,6 +21,7 @@ type privacy struct {
 	spec     *task.PIISpec
 	engine   *pii.Engine
 	reports  *pii.Engine // for what stands in reports: all types that identify, whatever the description asks for
+	options  pii.Options // of engine
 	types    []pii.Type
 	pointers []string
 	left     []string            // pointers below these that are left alone: definitions of tools, which no person is in
@@ -53,7 +54,8 @@ func newPrivacy(spec *task.PIISpec, output rung.Output, f *task.DescriptionFile)
 	if err != nil {
 		return nil, err
 	}
-	if p.engine, err = pii.New(pii.Options{Types: p.types, Patterns: patterns, Sure: spec.Sure}); err != nil {
+	p.options = pii.Options{Types: p.types, Patterns: patterns, Sure: spec.Sure}
+	if p.engine, err = pii.New(p.options); err != nil {
 		return nil, err
 	}
 	all := append(slices.Clone(p.types), pii.Identifying...)

@@ -259,6 +259,9 @@ func (c *Cluster) broken(err error) error {
 	return &rung.Error{Code: rung.CodeMissing, What: what, Do: do, Err: err}
 }
 
+// Processors is how many the cluster has.
+func (c *Cluster) Processors() int { return c.CPUs }
+
 // Setup tells the workers what the next parts need. setup is written as JSON.
 func (c *Cluster) Setup(kind string, setup any) error {
 	b, err := json.Marshal(setup)
