@@ -91,7 +91,7 @@ func contrastMethod(c *rung.Contrast) string {
 		return c.Difference.Method + "; decides nothing"
 	}
 	if c.Family > 1 {
-		s += fmt.Sprintf(" (1 of %d)", c.Family)
+		s += fmt.Sprintf(", Holm over %d", c.Family)
 	}
 	return s
 }
@@ -146,6 +146,7 @@ func (p *printer) modeSheet(m *rung.Matchup) {
 	if len(s.rows) > 0 {
 		p.b.WriteString("\n" + p.paint("Failure modes of each subject, as shares of the examples", bold) + "\n")
 		p.sheet(s)
+		p.para("  ", "  ", subjectsKnown, dim)
 	}
 }
 
@@ -154,6 +155,9 @@ type subjectMode struct {
 	Subject string
 	rung.ModeCount
 }
+
+// subjectsKnown explains how a mode of a subject is known, and what it says of the subjects that are not in the table.
+const subjectsKnown = "By rule: follows from an answer and its expected output, and is looked for in every answer. Confirmed and rejected: by a person, of the answers that people looked at. Proposed: made of these same answers, seen by nobody yet. A subject without a line: no rule found one, and nobody has named one, which does not show that there are none."
 
 // modesOfAll are the failure modes of all subjects, by mode, then by how they are known.
 func modesOfAll(m *rung.Matchup) []subjectMode {
@@ -247,6 +251,8 @@ func (m *markdown) matchModes(doc *rung.Matchup) {
 	for _, r := range rows {
 		m.row(md(r.Mode), string(r.Status), md(r.Subject), count(r.Count), m.f.score(r.Share.Value), m.f.score(r.Share.Low)+"–"+m.f.score(r.Share.High), percent(r.Share.Level), count(r.Share.N), md(r.Share.Method))
 	}
+	m.line("")
+	m.line("%s", subjectsKnown)
 }
 
 func (m *markdown) matchPair(doc *rung.Matchup, pair *rung.Pair) {

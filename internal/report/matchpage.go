@@ -155,7 +155,7 @@ func matchFuncs(m *rung.Matchup) fill.Funcs {
 		"metrics": func() []string { return metricNames(&m.Subjects[0].Scorecard, m.Metric) },
 		"capital": capital, "segment": segmentName, "method": func(c rung.Contrast) template.HTML { return k.of(contrastMethod(&c)) },
 		"by": func(iv rung.Interval) template.HTML { return k.of(iv.Method) }, "legend": func() []keyed { return k.all() },
-		"holm": func(c rung.Contrast) string { return contrastP(&c, f) }, "modes": func() []subjectMode { return modesOfAll(m) },
+		"holm": func(c rung.Contrast) string { return contrastP(&c, f) }, "modes": func() []subjectMode { return modesOfAll(m) }, "modesknown": func() string { return subjectsKnown },
 		"judged": func(p rung.Pair) []string { return judgeLines(&p, f) },
 		"strip":  func(iv rung.Interval) template.HTML { return strip(iv, m.Subjects[0].AtLeast, s, "plain") },
 		"axis":   func() template.HTML { return stripAxis(s, f) },

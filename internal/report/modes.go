@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rung-dev/rung"
@@ -108,14 +109,19 @@ func SettleEvaluation(ctx context.Context, src Source, e *rung.Evaluation) error
 
 // modesTitle says of what the shares are, how sure the intervals, and by which method. There is at least one count.
 func modesTitle(card *rung.Scorecard) string {
-	share, of := card.Modes[0].Share, plural(card.N, "example")
+	title, _ := modesTitleOf([]*rung.Scorecard{card})
+	return title
+}
+
+func modesTitleBy(card *rung.Scorecard, methods []string) string {
+	of := plural(card.N, "example")
 	switch {
 	case card.ModesOf > card.N:
 		of = fmt.Sprintf("the %s to %s", plural(card.ModesOf, "answer"), of)
 	case card.ModesOf > 0:
 		of = "the first answers to " + of
 	}
-	return fmt.Sprintf("Failure modes (counts and share of %s, %s intervals, %s)", of, percent(share.Level), share.Method)
+	return fmt.Sprintf("Failure modes (counts and share of %s, %s intervals, %s)", of, percent(card.Modes[0].Share.Level), strings.Join(methods, "; "))
 }
 
 // modeLine is one count in words: "wrong_fact by rule: 21, .15 [.10–.22], such as u1, u2".
@@ -142,6 +148,7 @@ func (p *printer) modeLines(card *rung.Scorecard) {
 // modeTable is the failure modes of all rungs side by side.
 type modeTable struct {
 	Title string
+	Known string // how modes are known
 	Rungs []string
 	Rows  []modeRow
 }
@@ -158,35 +165,80 @@ func (v *view) modes(d *Details, f figures) {
 	}
 	cells := map[key][]string{}
 	order := map[string]bool{}
-	for r, s := range d.Ladder {
+	var cards []*rung.Scorecard
+	for _, s := range d.Ladder {
 		v.Modes.Rungs = append(v.Modes.Rungs, string(s.Outcome.Rung))
+		if card := s.Outcome.Scorecard; card != nil && len(card.Modes) > 0 {
+			cards = append(cards, card)
+		}
+	}
+	title, alike := modesTitleOf(cards)
+	v.Modes.Title, v.Modes.Known = title, modesKnown
+	for r, s := range d.Ladder {
 		if s.Outcome.Scorecard == nil {
 			continue
 		}
 		for _, c := range s.Outcome.Scorecard.Modes {
-			v.Modes.Title = modesTitle(s.Outcome.Scorecard)
 			k := key{c.Mode, c.Status}
 			if cells[k] == nil {
 				cells[k] = make([]string, len(d.Ladder))
 			}
 			cells[k][r] = fmt.Sprintf("%s: %s", count(c.Count), f.interval(c.Share))
+			if !alike {
+				cells[k][r] += fmt.Sprintf(" (n = %s, %s)", count(c.Share.N), percent(c.Share.Level))
+			}
 			order[c.Mode] = true
 		}
 	}
 	for _, mode := range modes.Order(rung.StarterModes(), order) {
 		for _, status := range modeStatuses {
-			row := cells[key{mode, status}]
-			for r := range row {
-				if row[r] == "" {
-					row[r] = "0"
-				}
-			}
-			if row != nil {
-				v.Modes.Rows = append(v.Modes.Rows, modeRow{clean(mode), string(status), row})
+			if row := cells[key{mode, status}]; row != nil {
+				v.Modes.Rows = append(v.Modes.Rows, modeRow{clean(mode), string(status), named(row, status)})
 			}
 		}
 	}
 }
+
+// named fills the cells of rungs of which nothing is known. What rules find was looked for in every answer; what people or a clustering name
+// was named in the answers that they looked at, and is no count of zero elsewhere.
+func named(row []string, status rung.ModeStatus) []string {
+	for r := range row {
+		switch {
+		case row[r] != "":
+		case status == rung.ModeFound:
+			row[r] = "none found"
+		default:
+			row[r] = "none named"
+		}
+	}
+	return row
+}
+
+// modesTitleOf is modesTitle for several rungs. Where they were not asked as many examples, or not judged at one level, n and level stand beside
+// each count.
+func modesTitleOf(cards []*rung.Scorecard) (title string, alike bool) {
+	var methods []string
+	alike = true
+	for _, card := range cards {
+		first, share := cards[0].Modes[0].Share, card.Modes[0].Share
+		alike = alike && card.N == cards[0].N && card.ModesOf == cards[0].ModesOf && share.N == first.N && share.Level == first.Level
+		for _, c := range card.Modes {
+			if !slices.Contains(methods, c.Share.Method) {
+				methods = append(methods, c.Share.Method)
+			}
+		}
+	}
+	switch {
+	case len(cards) == 0:
+		return "", true
+	case alike:
+		return modesTitleBy(cards[0], methods), true
+	}
+	return fmt.Sprintf("Failure modes (counts and share of the n examples that a rung was asked, intervals at the level beside them, %s)", strings.Join(methods, "; ")), false
+}
+
+// modesKnown explains how a mode is known, and what an empty place is.
+const modesKnown = "By rule: follows from answer and expected output, and is looked for in every answer. Confirmed and rejected: by a person. Proposed: made of these same answers, seen by nobody yet. None named: nobody has said so of this rung's answers, which does not show that there are none."
 
 func (m *markdown) modes() {
 	var v view
@@ -194,7 +246,7 @@ func (m *markdown) modes() {
 	if len(v.Modes.Rows) == 0 {
 		return
 	}
-	m.line("\n## Failure modes\n\n%s. By rule: follows from answer and expected output. Confirmed and rejected: by a person. Proposed: seen by nobody yet.\n", v.Modes.Title)
+	m.line("\n## Failure modes\n\n%s. %s\n", v.Modes.Title, modesKnown)
 	m.table(append([]string{"mode", "known"}, v.Modes.Rungs...)...)
 	for _, r := range v.Modes.Rows {
 		m.row(append([]string{name(r.Mode), r.Status}, r.Cells...)...)

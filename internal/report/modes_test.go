@@ -52,14 +52,46 @@ func TestReportsShowFailureModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[*strings.Builder][]string{
-		&markdown: {"## Failure modes", "| `wrong_fact` | confirmed |", "| `wrong_fact` | rejected |", "| `no_<b>/unit` | proposed |", "2: .05 [.01–.22]", "share of 40 examples"},
-		&page:     {"Failure modes", "<td>confirmed</td>", "no_&lt;b&gt;|unit", "2: .05 [.01–.22]"},
+		&markdown: {"## Failure modes", "| `wrong_fact` | confirmed |", "| `wrong_fact` | rejected |", "| `no_<b>/unit` | proposed |", "2: .05 [.01–.22]", "share of 40 examples", "none named |", "does not show that there are none"},
+		&page:     {"Failure modes", "<td>confirmed</td>", "no_&lt;b&gt;|unit", "2: .05 [.01–.22]", ">none named<"},
 		&table:    {"Failure modes (counts and share of 40 examples", "wrong_fact, confirmed: 2, .050 [", "no_<b>|unit, proposed: 1, .025 ["},
 	} {
 		for _, w := range want {
 			if !strings.Contains(text.String(), w) {
 				t.Errorf("there is no %q in\n%.600s", w, text.String()[max(0, strings.Index(text.String(), "Failure modes")):])
 			}
+		}
+	}
+}
+
+// TestModesOfRungsThatWereAskedUnlike: rungs that stopped after other numbers of examples have their own n and level beside each count, and the
+// heading names every method.
+func TestModesOfRungsThatWereAskedUnlike(t *testing.T) {
+	c := reporttest.New(reporttest.Options{Seed: 1, N: 40})
+	st := stored(t, c)
+	for i := range c.Doc.Rungs {
+		if card := c.Doc.Rungs[i].Scorecard; card != nil {
+			card.Modes = nil
+		}
+	}
+	scored := func(r int, n int, level float64, method string) {
+		o := &c.Doc.Rungs[r]
+		o.Scorecard.N = n
+		o.Scorecard.Modes = []rung.ModeCount{{Mode: "wrong_fact", Status: rung.ModeFound, Count: 2, Share: rung.Interval{Value: 2 / float64(n), Low: .01, High: .3, N: n, Level: level, Method: method}}}
+	}
+	scored(0, 25, .99, "a sequence")
+	scored(3, 40, .95, "a bootstrap")
+	d, err := report.Load(t.Context(), c.Doc, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := report.Markdown(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a sequence; a bootstrap", "2: .08 [.01–.30] (n = 25, 99 %)", "2: .05 [.01–.30] (n = 40, 95 %)", "none found"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("there is no %q in\n%.900s", want, b.String()[max(0, strings.Index(b.String(), "## Failure modes")):])
 		}
 	}
 }
