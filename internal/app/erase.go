@@ -53,7 +53,8 @@ type Erasure struct {
 	// NotSearched are datasets in which more of the person may be.
 	NotSearched []NotSearched `json:"not_searched"`
 	Made        []MadeFrom    `json:"made_from"`
-	Left        []string      `json:"left"` // what rung cannot reach
+	Reviews     []string      `json:"reviews,omitempty"` // releases whose risk review says so and is a draft again
+	Left        []string      `json:"left"`              // what rung cannot reach
 }
 
 // AskedFor counts what was looked for.
@@ -112,6 +113,7 @@ type erasing struct {
 	read         rawRead
 	rawLines     map[string]*LooseFile
 	dirs         []string // in which datasets lie
+	holding      []holding
 }
 
 // Erase forgets a person: their rows leave every dataset, what was kept of them leaves the stores, and what was made from them is named.
@@ -162,6 +164,9 @@ func Erase(ctx context.Context, opt EraseOptions) (*Erasure, error) {
 		}
 	}
 	if err := e.stores(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.reviews(ctx); err != nil {
 		return nil, err
 	}
 	e.out.Left = e.left()

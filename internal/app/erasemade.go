@@ -164,6 +164,7 @@ func (e *erasing) releases(ctx context.Context) error {
 		}
 		if how != "" {
 			e.made("release", r.Name(), how, releaseDo)
+			e.holding = append(e.holding, holding{r, how})
 		}
 	}
 	return nil

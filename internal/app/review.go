@@ -41,7 +41,7 @@ func NewReview(ctx context.Context, r *rung.Release, st store.Store, by string) 
 	v.Evidence = evidence(r, o, docs)
 	known := map[string]string{
 		"purpose":     fmt.Sprintf("Task %s: %s", r.Task, r.Candidate.Instructions),
-		"data":        dataKnown(r),
+		"data":        strings.Join(append([]string{dataKnown(r)}, unsaidOf(ctx, r, st)...), "\n"),
 		"evaluation":  evaluationKnown(v.Evidence),
 		"failures":    failuresKnown(o),
 		"fairness":    fairnessKnown(docs),

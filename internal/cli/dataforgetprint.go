@@ -206,6 +206,10 @@ func forgetMade(b *strings.Builder, d *app.Erasure) {
 	if len(d.Made) == 0 {
 		b.WriteString("  nothing that rung knows\n")
 	}
+	if len(d.Reviews) > 0 {
+		would := map[bool]string{true: "says so, and is a draft again until somebody signs it", false: "would say so, and would be a draft again"}[d.Done]
+		fmt.Fprintf(b, "  The risk review of %s %s (rung review RELEASE).\n", strings.Join(d.Reviews, ", "), would)
+	}
 }
 
 func forgetNotSearched(b *strings.Builder, d *app.Erasure) {

@@ -96,13 +96,40 @@ func TestForgetNamesWhatLearnedFromThePerson(t *testing.T) {
 	if fileSize(t, vault) == 0 || dry.Vault == nil || *dry.Vault != 1 {
 		t.Fatalf("vault: %v", dry.Vault)
 	}
+	for _, release := range []string{"words@t1", "words@t3"} {
+		review := []string{"review", release, "--store", dir}
+		for _, q := range app.ReviewTemplate {
+			review = append(review, "--answer", q.Key+"=looked at")
+		}
+		mustRun(t, append(review, "--sign", "--name", "Ada")...)
+	}
 	was := fileSize(t, vault)
 	if done := forget("--yes"); *done.Vault != 1 || fileSize(t, vault) >= was || len(done.Made) != len(dry.Made) {
 		t.Errorf("vault %d, %d bytes of %d, made %+v", *done.Vault, fileSize(t, vault), was, done.Made)
 	}
+	reviewAfter(t, dir, "words@t1", rung.ReviewDraft, 1)
+	reviewAfter(t, dir, "words@t3", rung.ReviewSigned, 0)
+	forget("--yes")
+	reviewAfter(t, dir, "words@t1", rung.ReviewDraft, 1, "--fresh")
+	reviewAfter(t, dir, "words@t2", rung.ReviewDraft, 1)
 	// Another request, later: what an adapter learned from must be known still.
 	if got := howOf(forgetOf(t, dir, "w1").Made, "adapter", rung.DigestBytes([]byte("weights of t3")).Short()); got != "was trained on 1 of them" {
 		t.Errorf("after an erasure, adapter t3 %q", got)
+	}
+}
+
+// reviewAfter holds a review to what an erasure does to it: where the release holds what was erased, or learned from it, the review says so,
+// once, and is to be signed again, also when what is known is read anew.
+func reviewAfter(t *testing.T, dir, release string, state rung.ReviewState, said int, flags ...string) {
+	t.Helper()
+	var v rung.Review
+	decodeJSON(t, &v, append([]string{"review", release, "--store", dir, "--json"}, flags...)...)
+	n := 0
+	for i := range v.Sections {
+		n += strings.Count(v.Sections[i].Known, "Rows of a person were erased; "+release+": its adapter was")
+	}
+	if v.State != state || (state == rung.ReviewDraft) != (len(v.SignOffs) == 0) || n != said {
+		t.Errorf("%s: %s, signed by %d, said %d times", release, v.State, len(v.SignOffs), n)
 	}
 }
 

@@ -151,6 +151,7 @@ func (o *reviewOptions) review(ctx context.Context, sh *shelf, line rung.Release
 		}
 		if v != nil {
 			fresh.Revision = v.Revision
+			app.KeepErased(fresh, v)
 			for i := range fresh.Sections {
 				fresh.Sections[i].Answer = v.Sections[i].Answer
 			}
