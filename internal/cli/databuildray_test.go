@@ -56,6 +56,29 @@ func (a *apart) Map(ctx context.Context, _ bool, n int, part func(i int) any, ta
 	return nil
 }
 
+// buildSentence is a sentence of twelve made-up words.
+func buildSentence(i int) string {
+	rng := rand.New(rand.NewPCG(uint64(i), 1))
+	out := make([]string, 12)
+	for k := range out {
+		for range 3 {
+			out[k] += string("bdfgklmnprst"[rng.IntN(12)]) + string("aeiou"[rng.IntN(5)])
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// buildRows are rows with something for each dear step: names and addresses, two near-copies of each row, one of them with an output that is
+// itself an address.
+func buildRows() string {
+	var b strings.Builder
+	for i := range 360 {
+		fmt.Fprintf(&b, `{"id":"r%d","input":{"text":"order %d: %s, for Hannah Steinberg at h%d@example.org"},"output":%q,"person":"p%d@example.org"}`+"\n",
+			i, i%120*7919, buildSentence(i%120), i%11, []string{"late", "late", "hannah@example.org"}[i/120], i%5)
+	}
+	return b.String()
+}
+
 // TestABuildElsewhereIsTheSame: the dear steps of a build that are done part by part in other processes give the same dataset, file by file
 // and byte by byte, with redaction, stand-ins and rows whose output no longer fits.
 func TestABuildElsewhereIsTheSame(t *testing.T) {
@@ -66,24 +89,8 @@ func TestABuildElsewhereIsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var b strings.Builder
-	sentence := func(i int) string {
-		rng := rand.New(rand.NewPCG(uint64(i), 1))
-		out := make([]string, 12)
-		for k := range out {
-			out[k] = ""
-			for range 3 {
-				out[k] += string("bdfgklmnprst"[rng.IntN(12)]) + string("aeiou"[rng.IntN(5)])
-			}
-		}
-		return strings.Join(out, " ")
-	}
-	for i := range 360 {
-		fmt.Fprintf(&b, `{"id":"r%d","input":{"text":"order %d: %s, for Hannah Steinberg at h%d@example.org"},"output":%q,"person":"p%d@example.org"}`+"\n",
-			i, i%120*7919, sentence(i%120), i%11, []string{"late", "late", "hannah@example.org"}[i/120], i%5)
-	}
-	text("raw.jsonl", b.String())
-	text("test.jsonl", fmt.Sprintf(`{"text":"order 5: %s, for Hannah Steinberg at h10@example.org"}`+"\n", sentence(17)))
+	text("raw.jsonl", buildRows())
+	text("test.jsonl", fmt.Sprintf(`{"text":"order 5: %s, for Hannah Steinberg at h10@example.org"}`+"\n", buildSentence(17)))
 	text("key", "0123456789abcdef0123456789abcdef")
 	text("own.yaml", "- type: ORDER\n  pattern: 'order [0-9]+'\n")
 	for _, do := range []string{"redact", "pseudonyms"} {

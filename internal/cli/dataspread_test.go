@@ -109,7 +109,7 @@ func TestRayGivesTheSameDigests(t *testing.T) {
 			}
 		}
 	}
-	builtOnRay(t, dir, files, items, address)
+	builtOnRay(t, dir, address)
 	t.Setenv("RUNG_SPREAD_BINARY", "/bin/cat")
 	if status, _, errs := rungOut(t, "data", "dedupe", files[0], "--ray", address); status == 0 || !strings.Contains(errs, "and this one is version") {
 		t.Errorf("another program in the place of rung: status %d: %s", status, errs)
@@ -117,13 +117,19 @@ func TestRayGivesTheSameDigests(t *testing.T) {
 }
 
 // builtOnRay: a whole build on the cluster has the digest of one that is done here.
-func builtOnRay(t *testing.T, dir string, files []string, items, address string) {
+func builtOnRay(t *testing.T, dir, address string) {
 	t.Helper()
+	items := fmt.Sprintf(`{"text":"order 5: %s, for Hannah Steinberg at h10@example.org"}`+"\n", buildSentence(17))
+	for name, text := range map[string]string{"build.jsonl": buildRows(), "items.jsonl": items} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var made [2]struct {
 		Dataset struct{ Digest string }
 	}
 	for i, ray := range [][]string{nil, {"--ray", address}} {
-		text := fmt.Sprintf("name: built\nout: built%d\nsources: [{name: all, files: [%s]}]\npii: redact\ndedupe: {keep: longest}\ndecontaminate: {against: %s, project: false}\n", i, strings.Join(files, ", "), items)
+		text := fmt.Sprintf("name: built\nout: built%d\nsources: [{name: all, files: build.jsonl}]\npii: redact\ndedupe: {keep: longest}\ndecontaminate: {against: items.jsonl, project: false}\n", i)
 		description := filepath.Join(dir, "dataset.yaml")
 		if err := os.WriteFile(description, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
