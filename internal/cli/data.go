@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,9 @@ func (o *splitFiles) check(sets ...*rows.Set) error {
 	if o.out != "" && filepath.Clean(o.out) == filepath.Clean(o.removed) {
 		return usage("--out and --removed are one file")
 	}
+	if err := linesOnly(o.out); err != nil {
+		return err
+	}
 	for _, set := range sets {
 		for _, path := range []string{o.out, o.removed} {
 			if path != "" && set.Holds(path) {
@@ -64,6 +68,15 @@ func (o *splitFiles) check(sets ...*rows.Set) error {
 		}
 	}
 	return nil
+}
+
+// linesOnly refuses a name that promises something else than JSON lines: a table that is none is found by whoever opens it, much later.
+func linesOnly(path string) error {
+	end := strings.ToLower(filepath.Ext(path))
+	if !slices.Contains([]string{".csv", ".tsv", ".json", ".parquet", ".arrow", ".yaml", ".yml", ".txt", ".xlsx", ".gz", ".zst", ".bz2", ".zip"}, end) {
+		return nil
+	}
+	return usage("--out %s: JSON lines are written, and the name says %s; write a name that ends in .jsonl, and rung data convert makes other formats of it", path, end[1:])
 }
 
 // written says what a data command wrote.

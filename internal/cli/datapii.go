@@ -107,6 +107,9 @@ func (o *piiOptions) check(set *rows.Set) error {
 	case o.changed != "" && o.out == "":
 		return usage("--changed needs --out")
 	}
+	if err := linesOnly(o.out); err != nil {
+		return err
+	}
 	if o.out != "" && o.changed == "" && o.restore == "" {
 		o.changed = strings.TrimSuffix(o.out, filepath.Ext(o.out)) + ".changed.jsonl"
 	}

@@ -214,3 +214,14 @@ sources:
 		t.Errorf("check: %s%s", out, errs)
 	}
 }
+
+// TestLinesAreNotCalledATable: commands that write JSON lines refuse a name that promises another format, before anything is written.
+func TestLinesAreNotCalledATable(t *testing.T) {
+	inProject(t, map[string]string{"raw.csv": "text,label\nwrite to ann@example.org,a\nwhere is it,b\n", "test.jsonl": "{\"text\":\"where is it\"}\n"})
+	for _, args := range [][]string{{"pii", "raw.csv", "--redact", "--out", "o.csv"}, {"dedupe", "raw.csv", "--out", "o.CSV"}, {"decontaminate", "raw.csv", "--against", "test.jsonl", "--out", "o.jsonl.gz"}} {
+		status, _, errs := rungOut(t, append([]string{"data"}, args...)...)
+		if list, _ := filepath.Glob("o.*"); status != 2 || !strings.Contains(errs, "JSON lines are written") || len(list) > 0 {
+			t.Errorf("%v: %d %s %v", args, status, errs, list)
+		}
+	}
+}

@@ -211,6 +211,9 @@ func runLabelExport(ctx context.Context, s *settings, o *labelExportOptions) (er
 	if err != nil {
 		return err
 	}
+	if err := linesOnly(o.out); err != nil && o.format == "rows" && !o.config {
+		return err
+	}
 	switch {
 	case o.config:
 		content = []byte(rating.LabelConfig(q))
