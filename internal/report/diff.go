@@ -173,6 +173,22 @@ func (x *Diff) metrics(d *Details, a, b *rung.Outcome) {
 			x.Metrics = append(x.Metrics, m)
 		}
 	}
+	adjustOthers(x.Metrics, d.Doc.Bar)
+}
+
+// adjustOthers adjusts the p-values of the metrics that are not the bar's by Holm's method, as rung compare does: of many metrics some differ by
+// chance. What a judge's own scores say is in no family, for it decides nothing.
+func adjustOthers(metrics []MetricChange, bar rung.BarInfo) {
+	var family []*rung.Comparison
+	var ps []float64
+	for i := range metrics {
+		if c := metrics[i].Comparison; c != nil && c.Undecided == "" && metrics[i].Metric != bar.Metric {
+			family, ps = append(family, c), append(ps, c.P)
+		}
+	}
+	for i, adjusted := range stats.Holm(ps) {
+		family[i].PHolm, family[i].Significant = adjusted, adjusted < 1-bar.Level
+	}
 }
 
 // undecide marks a difference of a judge's own scores. What people would say of it takes their ratings, which rung compare asks for. A task

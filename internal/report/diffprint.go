@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rung-dev/rung"
@@ -63,12 +64,59 @@ func (p *printer) diffMetrics(x *Diff) {
 			line += "  " + f.change(c.Difference)
 			p.b.WriteString(line + "\n")
 			p.para(strings.Repeat(" ", names+2), strings.Repeat(" ", names+2),
-				fmt.Sprintf("%s%s, %s, n = %s: %s", f.pvalue(c.P), holm(c, f), c.Test, count(c.Difference.N), comparisonWords(*c, x.Bar, p.fig)), dim)
+				fmt.Sprintf("%s%s, %s, n = %s, %s interval: %s", f.pvalue(c.P), holm(c, f), c.Test, count(c.Difference.N), percent(c.Difference.Level), comparisonWords(*c, x.Bar, p.fig)), dim)
 			continue
 		}
 		p.b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	p.para("", "", fmt.Sprintf("A, B, and the paired difference B - A, with %s intervals. A p-value is for one comparison, unless Holm's is given.", percent(x.Bar.Level)), dim)
+	for _, line := range diffMethods(x) {
+		p.para("", "", line, dim)
+	}
+}
+
+// diffMethods say of how many examples the figures are, how sure and by which method their intervals are, and when a difference is called one.
+func diffMethods(x *Diff) []string {
+	var methods []string
+	var tests int
+	n := ""
+	for _, m := range x.Metrics {
+		intervals := []rung.Interval{m.A, m.B}
+		if c := m.Comparison; c != nil {
+			intervals = append(intervals, c.Difference)
+			if m.Metric != x.Bar.Metric && c.Undecided == "" {
+				tests++
+			}
+		}
+		for _, iv := range intervals {
+			if !slices.Contains(methods, iv.Method) {
+				methods = append(methods, iv.Method)
+			}
+		}
+		if n = fmt.Sprintf("n = %s", count(m.A.N)); m.A.N != m.B.N {
+			n = fmt.Sprintf("A of n = %s, B of n = %s", count(m.A.N), count(m.B.N))
+		}
+	}
+	if len(methods) == 0 {
+		return nil
+	}
+	out := []string{fmt.Sprintf("A and B with %s intervals (%s), and the paired difference B - A: %s. Each interval is by itself.", diffLevels(x), n, strings.Join(methods, "; "))}
+	if tests > 1 {
+		out = append(out, fmt.Sprintf("p-values of the %d metrics beside %s are adjusted together by Holm's method; a difference in one of them is found where the adjusted p is below %s.", tests, clean(x.Bar.Metric), strings.TrimPrefix(fmt.Sprintf("%.3g", 1-x.Bar.Level), "0")))
+	}
+	return out
+}
+
+// diffLevels are the levels of the figures' intervals: a rung that stopped early has another one.
+func diffLevels(x *Diff) string {
+	var levels []string
+	for _, m := range x.Metrics {
+		for _, iv := range []rung.Interval{m.A, m.B} {
+			if level := percent(iv.Level); !slices.Contains(levels, level) {
+				levels = append(levels, level)
+			}
+		}
+	}
+	return strings.Join(levels, " and ")
 }
 
 // holm is the adjusted p-value where the climb adjusted it.
