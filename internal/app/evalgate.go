@@ -90,8 +90,8 @@ func (p *Project) NewBaseline(ctx context.Context, e *Evaluated, c *rung.Candida
 func (p *Project) Gate(ctx context.Context, e *Evaluated, opt GateOptions) (*rung.GateResult, error) {
 	out := &rung.GateResult{Evaluation: *e.Doc}
 	if opt.Baseline == nil || opt.Bar {
-		out.Checks = append(out.Checks, rung.GateCheck{Name: "bar: " + e.Doc.Metric, Verdict: e.Doc.Verdict, Reason: e.Doc.Reason,
-			Figure: e.Doc.Scorecard.Metrics[e.Doc.Metric]})
+		figure := e.Doc.Scorecard.Metrics[e.Doc.Metric]
+		out.Checks = append(out.Checks, rung.GateCheck{Name: "bar: " + e.Doc.Metric, Verdict: e.Doc.Verdict, Reason: withMethod(e.Doc.Reason, figure), Figure: figure})
 	}
 	if opt.Baseline != nil {
 		if err := p.gateBaseline(ctx, e, &opt, out); err != nil {
@@ -206,12 +206,22 @@ func baselineCheck(pair *rung.Pair, e *stats.Estimate, margin float64) rung.Gate
 		c.Reason = figure + ": nothing is decided by it, since " + pair.Deciding.Undecided
 	case d.Low >= -margin:
 		c.Verdict, c.Reason = rung.Pass, figure+fmt.Sprintf(": not worse by more than %g", margin)
+	case d.High < -margin:
+		c.Verdict, c.Reason = rung.Fail, figure+fmt.Sprintf(": worse by more than %g", margin)
 	case d.High < 0:
 		c.Verdict, c.Reason = rung.Fail, figure+fmt.Sprintf(": it is worse, and not shown to be so by %g at most", margin)
 	default:
 		c.Reason = figure + fmt.Sprintf(": neither worse nor within %g is shown; %s", margin, settledBy(e, margin))
 	}
 	return c
+}
+
+// withMethod adds the method of the figure's interval to a reason, which stands alone in an annotation and in JUnit XML.
+func withMethod(reason string, figure rung.Interval) string {
+	if figure.Method == "" {
+		return reason
+	}
+	return reason + "; interval by " + figure.Method
 }
 
 // settledBy says which margin or how many examples would do.

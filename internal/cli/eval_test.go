@@ -249,9 +249,12 @@ func TestGate(t *testing.T) {
 	if !strings.Contains(out, "::notice title=rung gate%2C baseline%3A accuracy within 0.05::") || !strings.Contains(out, "PASS") {
 		t.Errorf("it printed\n%s", out)
 	}
+	if !regexp.MustCompile(`bar%3A accuracy::accuracy is .* \(95 %25 interval, n=90\), .*; interval by Wilson`).MatchString(out) {
+		t.Errorf("the figure of the bar has no n, interval or method where it stands alone:\n%s", out)
+	}
 	wrong.Store("abcdefghijk")
 	out = gate(9, "--junit", junit, "--annotations")
-	if !strings.Contains(out, "::error") || !strings.Contains(out, "right in the baseline, wrong now") {
+	if !strings.Contains(out, "::error") || !strings.Contains(out, "right in the baseline, wrong now") || !strings.Contains(out, "worse by more than 0.05") {
 		t.Errorf("it printed\n%s", out)
 	}
 	var suites struct {
