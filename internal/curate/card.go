@@ -34,7 +34,7 @@ func (w *folder) card() string {
 			fmt.Fprintf(&b, "\n%s no output yet and %s in no split: %s. `rung label make QUEUE TASK --rows %s` has people write them.\n", plural(f.Rows, "row has", "rows have"), isAre(f.Rows), f.File, f.File)
 		}
 	}
-	fmt.Fprintf(&b, "\nFields of the input: %s.\n\n", orNot(strings.Join(d.Fields, ", ")))
+	fmt.Fprintf(&b, "\nFields of the input: %s.\n\n", cell(orNot(strings.Join(d.Fields, ", "))))
 	w.sourcesTable(&b, s)
 	personalTable(&b, s)
 	w.stepsTable(&b)
@@ -113,7 +113,7 @@ func (w *folder) stepsTable(b *strings.Builder) {
 	b.WriteString("\n")
 	for i := range w.d.Steps {
 		for _, note := range w.d.Steps[i].Notes {
-			fmt.Fprintf(b, "- %s: %s\n", w.d.Steps[i].Name, strings.ReplaceAll(note, "\n", " "))
+			fmt.Fprintf(b, "- %s: %s\n", w.d.Steps[i].Name, cell(note))
 		}
 	}
 	b.WriteString("\n")

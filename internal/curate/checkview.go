@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rung-dev/rung"
@@ -83,6 +84,7 @@ func (s *Summary) checked() (text string, findings []report.DatasetFinding, labe
 	if len(out) > 0 {
 		text += " Not made, since there was nothing that they could look at: " + strings.Join(out, ", ") + "."
 	}
+	s.enough(r)
 	if len(r.Findings) == 0 {
 		text += " Nothing was found."
 	}
@@ -101,6 +103,23 @@ func (s *Summary) checked() (text string, findings []report.DatasetFinding, labe
 		labels = append(labels, report.DatasetLabel{Label: l.Label, Rows: l.Rows, Share: share(l.Rows, r.Rows)})
 	}
 	return text, findings, labels
+}
+
+// enough puts what the held-out rows are enough for in the place of what was expected of them: the check comes before copies go and rows are
+// dealt out. Copies, and rows of one group, count once.
+func (s *Summary) enough(r *datacheck.Report) {
+	n := s.split.Clusters[rung.HeldoutIs]
+	if n == 0 || r.Power == nil || r.Power.Bar == 0 {
+		return
+	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(f datacheck.Finding) bool { return f.Check == "few" })
+	if f := r.Power.For(n).Finding(); f != nil {
+		r.Findings = append(r.Findings, *f)
+		worst := []datacheck.Severity{datacheck.Bad, datacheck.Warn, datacheck.Note}
+		slices.SortStableFunc(r.Findings, func(a, b datacheck.Finding) int {
+			return slices.Index(worst, a.Severity) - slices.Index(worst, b.Severity)
+		})
+	}
 }
 
 func checkExample(e *datacheck.ExampleRow) report.DatasetExample {

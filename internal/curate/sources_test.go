@@ -2,6 +2,7 @@ package curate_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,5 +119,27 @@ func TestMuchContaminationIsSaidFirst(t *testing.T) {
 	const want = "are 25.0 % of those that came to decontaminate, and they were removed; most of the items are of own heldout (1 of 1 found)"
 	if text := curate.Summarise(r.Dataset, nil).Text(); !strings.Contains(text, want) {
 		t.Error(text)
+	}
+}
+
+// TestReportSaysWhatTheHeldOutRowsAreEnoughFor: by those that there are, not by those that the check expected before copies went.
+func TestReportSaysWhatTheHeldOutRowsAreEnoughFor(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("text,input.<b>x</b>,output\n")
+	for i := range 60 {
+		fmt.Fprintf(&b, "%s number %d of the house is asked for,x,%d\n", strings.Repeat(string(rune('a'+i%26)), 3+i), i*7919, i%2)
+	}
+	dir := project(t, map[string]string{"raw.csv": b.String(), "dataset.yaml": "name: tickets\nsources: [{name: desk, files: raw.csv}]\ndedupe: {near: 0}\nsplit: {counts: {train: 20, dev: 8, heldout: 32}}\n"})
+	r, err := build(t, dir, curate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := curate.Summarise(r.Dataset, nil).Text()
+	if !strings.Contains(text, "32 held-out rows tell differences between two candidates") || strings.Contains(text, "would be held out") {
+		t.Error(text)
+	}
+	card, err := os.ReadFile(filepath.Join(r.Folder, curate.CardFile))
+	if err != nil || strings.Contains(strings.SplitN(string(card), "\n# ", 2)[1], "<b>") {
+		t.Errorf("%v: what rows say is HTML in the card\n%s", err, card)
 	}
 }

@@ -21,6 +21,8 @@ type Power struct {
 	HalfWidth  float64 `json:"half_width_at_bar"`
 	ForBar     int     `json:"needed_heldout_for_a_pass_five_points_above"`
 	Method     string  `json:"method"`
+	Bar        float64 `json:"bar"`
+	Graded     bool    `json:"graded,omitempty"` // scores between 0 and 1, not pass and fail
 }
 
 // What is planned with where no task says better.
@@ -49,37 +51,53 @@ func (c *checker) power() {
 			bar, p.MinGain = bar/100, p.MinGain/100
 		}
 	}
-	a := 1 - p.Level
-	p.plan(a, c.o.PassFail || c.o.Task == nil)
+	p.Bar, p.Graded = bar, !c.o.PassFail && c.o.Task != nil
+	p.plan()
 	p.NeededAll = int(math.Ceil(float64(p.Needed) / share))
-	low, high := stats.Wilson(int(math.Round(bar*float64(n))), n, p.Level)
-	p.HalfWidth = (high - low) / 2
-	p.ForBar = stats.BarSampleSize(bar, min(1, bar+passMargin), p.Level, stats.PlanPower)
 	c.report.Power = p
-	what := fmt.Sprintf("%d held-out rows tell differences between two candidates of about %.3f or more", n, p.Detectable)
-	if expected {
-		what = fmt.Sprintf("some %d of the rows would be held out; they tell differences of about %.3f or more", n, p.Detectable)
-	}
-	what += fmt.Sprintf(", and at a bar of %.2f the interval is ± %.3f", bar, p.HalfWidth)
-	do := fmt.Sprintf("to see a gain of %.3f takes %d held-out rows, %d in all; to show that a candidate %.2f above the bar meets it, %d held-out rows", p.MinGain, p.Needed, p.NeededAll, passMargin, p.ForBar)
-	f := Finding{What: what, Do: do, Method: p.Method}
-	switch {
-	case n >= p.Needed && n >= p.ForBar:
-	case n < p.ForBar:
-		c.find("few", Warn, n, p.ForBar, f)
-	default:
-		c.find("few", Note, n, p.Needed, f)
+	if f := p.Finding(); f != nil {
+		c.find(f.Check, f.Severity, f.Count, f.Of, *f)
 	}
 }
 
-// plan fills in what a paired comparison takes.
-func (p *Power) plan(a float64, passFail bool) {
+// For is the plan for another number of held-out rows: those that there are, once they are known.
+func (p *Power) For(heldout int) *Power {
+	out := *p
+	out.Heldout, out.Expected = heldout, false
+	out.plan()
+	return &out
+}
+
+// Finding says that the rows are too few; nil when they are enough.
+func (p *Power) Finding() *Finding {
+	what := fmt.Sprintf("%d held-out rows tell differences between two candidates of about %.3f or more", p.Heldout, p.Detectable)
+	if p.Expected {
+		what = fmt.Sprintf("some %d of the rows would be held out; they tell differences of about %.3f or more", p.Heldout, p.Detectable)
+	}
+	what += fmt.Sprintf(", and at a bar of %.2f the interval is ± %.3f", p.Bar, p.HalfWidth)
+	do := fmt.Sprintf("to see a gain of %.3f takes %d held-out rows, %d in all; to show that a candidate %.2f above the bar meets it, %d held-out rows", p.MinGain, p.Needed, p.NeededAll, passMargin, p.ForBar)
+	f := &Finding{Check: "few", Severity: Note, Count: p.Heldout, Of: p.Needed, What: what, Do: do, Method: p.Method}
+	switch {
+	case p.Heldout >= p.Needed && p.Heldout >= p.ForBar:
+		return nil
+	case p.Heldout < p.ForBar:
+		f.Severity, f.Of = Warn, p.ForBar
+	}
+	return f
+}
+
+// plan fills in what the bar and a paired comparison take.
+func (p *Power) plan() {
+	low, high := stats.Wilson(int(math.Round(p.Bar*float64(p.Heldout))), p.Heldout, p.Level)
+	p.HalfWidth = (high - low) / 2
+	p.ForBar = stats.BarSampleSize(p.Bar, min(1, p.Bar+passMargin), p.Level, stats.PlanPower)
+	a := 1 - p.Level
 	p.Method = fmt.Sprintf("paired, pass/fail; assumes that two candidates disagree on %.0f %% of the examples; power %.1f, two-sided at %.3g; for the bar, the score test that Wilson's interval inverts", stats.PlanDiscordance*100, stats.PlanPower, a)
 	p.Detectable = stats.PairedDetectable(stats.PlanDiscordance, p.Heldout, a, stats.PlanPower)
 	if p.MinGain > 0 {
 		p.Needed = stats.PairedSampleSize(stats.PlanDiscordance, p.MinGain, a, stats.PlanPower)
 	}
-	if !passFail {
+	if p.Graded {
 		noise := stats.Noise{Difference: stats.PlanVariance}
 		p.Method = fmt.Sprintf("paired, graded; assumes a variance of the differences of 1/9 (Miller, arXiv 2411.00640); power %.1f, two-sided at %.3g; for the bar, Wilson's interval as an upper limit", stats.PlanPower, a)
 		p.Detectable = stats.MinimumDetectable(noise, p.Heldout, a, stats.PlanPower)
