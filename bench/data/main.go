@@ -27,6 +27,7 @@ type options struct {
 	quality bool
 	meaning bool
 	cosines bool
+	hostile bool
 	shared  string
 	rung    string
 	python  string
@@ -44,6 +45,7 @@ func main() {
 	flag.BoolVar(&o.quality, "quality", false, "print what thresholds find on labelled public data, and nothing else")
 	flag.BoolVar(&o.meaning, "meaning", false, "measure near-equal questions beside MiniLM's cosine, and nothing else")
 	flag.BoolVar(&o.cosines, "semantic", false, "print what thresholds of the semantic tests find on labelled public data, and nothing else")
+	flag.BoolVar(&o.hostile, "hostile", false, "give rung files that are made to break readers, such as a line of two gigabytes, and nothing else")
 	flag.StringVar(&o.shared, "shared", os.Getenv("RUNG_SHARED"), "directory of the shared data")
 	flag.StringVar(&o.rung, "rung", "", "the binary to measure (default: it is built)")
 	flag.StringVar(&o.python, "python", "python3", "the Python that makes the environment of the peers")
@@ -83,6 +85,9 @@ func run(ctx context.Context, o options) error {
 		if err := build.Run(); err != nil {
 			return err
 		}
+	}
+	if o.hostile {
+		return hostile(ctx, o, dir)
 	}
 	real, err := realTexts(o.shared)
 	if err != nil {

@@ -107,7 +107,7 @@ func (s *spool) add(l *losses, r *rung.DatasetRow, split rung.Split, without str
 		pairs = append(pairs, c.name, c.value)
 	}
 	if _, err := p.w.Write(append(object(pairs...), '\n')); err != nil {
-		return rows.Unwritable("the working file", err)
+		return rows.UnwritableWork(p.f.Name(), err)
 	}
 	p.n++
 	s.rows++
@@ -144,10 +144,10 @@ func (s *spool) each(split rung.Split, f func([]rows.Member) error) error {
 		return nil
 	}
 	if err := p.w.Flush(); err != nil {
-		return rows.Unwritable("the working file", err)
+		return rows.UnwritableWork(p.f.Name(), err)
 	}
 	if _, err := p.f.Seek(0, io.SeekStart); err != nil {
-		return rows.Unwritable("the working file", err)
+		return rows.UnwritableWork(p.f.Name(), err)
 	}
 	in := bufio.NewReaderSize(p.f, 256<<10)
 	for {
@@ -156,7 +156,7 @@ func (s *spool) each(split rung.Split, f func([]rows.Member) error) error {
 			return nil
 		}
 		if err != nil {
-			return rows.Unwritable("the working file", err)
+			return rows.UnwritableWork(p.f.Name(), err)
 		}
 		members, err := s.x.Members(line[:len(line)-1])
 		if err != nil {

@@ -240,7 +240,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, b.refuse("expands to more than %d times its size", b.o.MaxRatio)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return n, fmt.Errorf("the %s file is damaged or cut off: %w", b.kind, err)
+		return n, &rung.Error{Code: rung.CodeInput, Place: b.name, What: fmt.Sprintf("the %s file is damaged or cut off: %v", b.kind, err), Do: "get it again, or unpack as much of it as can be and name that", Err: err}
 	}
 	return n, err
 }
@@ -329,7 +329,7 @@ type working struct{ f *os.File }
 func (w *working) Write(p []byte) (int, error) {
 	n, err := w.f.Write(p)
 	if err != nil {
-		return n, unwritable("the working file", err)
+		return n, unwritable(w.f.Name(), err)
 	}
 	return n, nil
 }

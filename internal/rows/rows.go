@@ -134,12 +134,20 @@ func unreadable(path string, err error) error {
 
 // Unwritable is the error for a file that cannot be written, such as on a full disk.
 func Unwritable(path string, err error) error {
-	what := "it cannot be written: " + err.Error()
+	return &rung.Error{Code: rung.CodeStore, Place: path, What: "it cannot be written: " + reason(err), Do: "make room or write elsewhere; what was read has not been changed", Err: err}
+}
+
+// UnwritableWork is the error for a working file that cannot be written: it lies elsewhere than what is written.
+func UnwritableWork(path string, err error) error {
+	return &rung.Error{Code: rung.CodeStore, Place: path, What: "the working file cannot be written: " + reason(err), Do: "make room there, or set TMPDIR to a place with room; what was read has not been changed", Err: err}
+}
+
+func reason(err error) string {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
-		what = "it cannot be written: " + pe.Err.Error()
+		return pe.Err.Error()
 	}
-	return &rung.Error{Code: rung.CodeStore, Place: path, What: what, Do: "make room or write elsewhere; what was read has not been changed", Err: err}
+	return err.Error()
 }
 
 // Block is some whole lines of a file.

@@ -27,13 +27,13 @@ func stage(ctx context.Context, path, to, tmp string) (err error) {
 			line = appendFault(line, r.Raw)
 		}
 		if _, err := w.Write(append(line, '\n')); err != nil {
-			return Unwritable("the working file", err)
+			return UnwritableWork(to, err)
 		}
 		return nil
 	}
 	err = records.Read(ctx, path, records.Options{Tmp: tmp, NoDigest: true, LongEnds: true}, func(*records.File) (records.Take, error) { return take, nil })
 	if flushed := errors.Join(w.Flush(), out.Close()); err == nil && flushed != nil {
-		err = Unwritable("the working file", flushed)
+		err = UnwritableWork(to, flushed)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -35,6 +36,9 @@ func (r *reader) examples(s section) []string {
 		}
 		if err := readable(path); err != nil {
 			what, do := fileFault(it.text, err)
+			if errors.Is(err, fs.ErrNotExist) {
+				what, do = r.unbuilt(it.text, path, what, do)
+			}
 			if errors.Is(err, errIsDir) {
 				what, do = it.text+" is a folder without a dataset.json, so it is no dataset", "name the example files in it, or the folder that rung data build made"
 			}
@@ -48,6 +52,30 @@ func (r *reader) examples(s section) []string {
 	}
 	return files
 }
+
+// unbuilt says of examples that are not there how the dataset of that name is built.
+func (r *reader) unbuilt(text, path, what, do string) (string, string) {
+	if filepath.Ext(path) != "" {
+		return what, do
+	}
+	for _, dir := range []string{r.dir, filepath.Dir(path)} {
+		for _, pattern := range []string{"*.yaml", "*.yml"} {
+			files, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil {
+				continue // a name with brackets
+			}
+			for _, file := range files[:min(len(files), maxBeside)] {
+				if d, err := OpenDescription(file); err == nil && d.Description.Out == path {
+					return text + " is a dataset that is not built yet", "build it: rung data build " + r.shownPath(file)
+				}
+			}
+		}
+	}
+	return "there is no folder and no file " + text, "check the path, which is relative to this file; a dataset is made from its description by rung data build"
+}
+
+// maxBeside bounds the descriptions that are looked at for a dataset that is not there.
+const maxBeside = 100
 
 // readable opens and closes a regular file.
 func readable(path string) error {
@@ -127,6 +155,8 @@ func (r *reader) expand(it item, found map[string]bool) {
 		r.fail(it.at, fmt.Sprintf("%q matches more than %d files", it.text, maxDocuments), "write a narrower pattern")
 	case errors.Is(err, errTooWide):
 		r.fail(it.at, fmt.Sprintf("%q searches more than %d directories", it.text, maxDirectories), "write a narrower pattern")
+	case errors.Is(err, syscall.ELOOP):
+		r.fail(it.at, fmt.Sprintf("%q is a link that leads back to itself", it.text), "name the file itself, or correct the link")
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		r.fail(it.at, fmt.Sprintf("%q cannot be searched: %v", it.text, err), "give yourself the right to read the directory")
 	case matched == 0 && unreadable == nil:
