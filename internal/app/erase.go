@@ -273,6 +273,9 @@ func (e *erasing) rewriteAll() error {
 
 func (e *erasing) stores(ctx context.Context) error {
 	what := store.Erasure{Holds: e.finder.Holds, Examples: e.finder.Rows(), Dry: !e.opt.Do, Vectors: e.any()}
+	if err := e.jobs(); err != nil {
+		return err
+	}
 	e.out.Looked.Store, e.out.Looked.Traces, e.out.Looked.Vault = e.opt.Store != nil, e.opt.Serving != nil, e.opt.Vault != nil
 	if e.opt.Store != nil {
 		e.say("looking through the store")
@@ -354,7 +357,7 @@ func (e *erasing) search(path string, note func(string, int), at map[string]*Loo
 
 // left says what rung cannot reach.
 func (e *erasing) left() []string {
-	out := []string{"backups and copies of the files above, the version history of the folder (Git), and snapshots of the disk"}
+	out := []string{"files that rows were copied, converted, split or exported to: only datasets, their raw files and the tasks' own files are looked at", "backups and copies of the files above, the version history of the folder (Git), and snapshots of the disk"}
 	if e.opt.Serving != nil && os.Getenv("RUNG_DATABASE_URL") != "" {
 		out = append(out, "the database server's own log, replicas and backups")
 	}

@@ -47,6 +47,28 @@ func (e *erasing) dropWork() error {
 	return nil
 }
 
+// jobs takes the descriptions of training jobs that were killed: they hold rows as tokens, in which no text can be looked for, and are written
+// anew when the training goes on.
+func (e *erasing) jobs() error {
+	if e.opt.Dir == "" || !e.any() {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(e.opt.Dir, "training", "*", "job.json"))
+	if err != nil {
+		return nil // a name with brackets
+	}
+	for _, file := range files {
+		e.out.Work = append(e.out.Work, file)
+		if !e.opt.Do {
+			continue
+		}
+		if err := os.Remove(file); err != nil {
+			return cannot(file, err)
+		}
+	}
+	return nil
+}
+
 // workFolders are the folders of working files in some folders.
 func workFolders(dirs []string) []string {
 	var out []string

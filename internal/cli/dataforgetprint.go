@@ -182,7 +182,7 @@ func forgetStore(b *strings.Builder, d *app.Erasure, verb string) {
 		n++
 	}
 	for _, dir := range d.Work {
-		fmt.Fprintf(b, "          working files of an unfinished build: %s\n", dir)
+		fmt.Fprintf(b, "          working files of what was not finished: %s\n", dir)
 		n++
 	}
 	if n == 0 {

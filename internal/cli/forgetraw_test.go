@@ -216,12 +216,24 @@ func TestForgetTakesWorkingFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, work, "1-import.rows.jsonl", `{"id":"40","input":{"body":"Hi"},"person":"c3"}`+"\n")
-	if dry := forgetIn(t, dir, "--person", "c3"); !slices.Equal(dry.Work, []string{work}) {
+	forgetIn(t, dir, "--person", "nobody") // makes the store
+	job := filepath.Join(dir, ".rung", "training", "0a")
+	if err := os.MkdirAll(job, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, job, "job.json", `{"train":[{"prompt":[1,2],"completion":[3]}]}`)
+	job = filepath.Join(job, "job.json")
+	if dry := forgetIn(t, dir, "--person", "c3"); !slices.Equal(dry.Work, []string{work, job}) {
 		t.Errorf("%+v", dry.Work)
 	}
+	if none := forgetIn(t, dir, "--person", "nobody", "--yes"); len(none.Work) != 0 {
+		t.Errorf("%+v", none.Work)
+	}
 	forgetIn(t, dir, "--person", "c3", "--yes")
-	if _, err := os.Stat(work); !os.IsNotExist(err) {
-		t.Errorf("the working files are left: %v", err)
+	for _, path := range []string{work, job} {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("the working files are left: %s, %v", path, err)
+		}
 	}
 }
 

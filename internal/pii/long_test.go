@@ -23,10 +23,10 @@ func TestALongTextIsReadInPieces(t *testing.T) {
 	found := e.Find(text)
 	want, got := map[string]int{}, map[string]int{}
 	for _, f := range alone {
-		want[string(f.Type)+" "+line[f.Start:f.End]] += n
+		want[f.Type+" "+line[f.Start:f.End]] += n
 	}
 	for _, f := range found {
-		got[string(f.Type)+" "+text[f.Start:f.End]]++
+		got[f.Type+" "+text[f.Start:f.End]]++
 	}
 	for what := range want { // a piece and a window begin where they must, and a word at their edge has no neighbours
 		if d := want[what] - got[what]; d < -n/10 || d > n/10 {
