@@ -20,6 +20,9 @@ type Interval struct {
 	Method string  `json:"method"` // such as "wilson", "clustered CLT (CR0)", "BCa cluster bootstrap, 10000 resamples"
 }
 
+// HoldsZero reports whether a difference with this interval may as well be none.
+func (iv Interval) HoldsZero() bool { return iv.Low <= 0 && iv.High >= 0 }
+
 // Scorecard is a candidate's scores over a split, in figures.
 type Scorecard struct {
 	Candidate      Digest              `json:"candidate"`

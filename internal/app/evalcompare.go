@@ -209,7 +209,7 @@ func adjust(m *rung.Matchup) {
 			ps[i] = c.P
 		}
 		for i, adjusted := range stats.Holm(ps) {
-			family[i].PHolm, family[i].Family, family[i].Significant = adjusted, len(family), adjusted < m.Alpha
+			family[i].PHolm, family[i].Family, family[i].Significant = adjusted, len(family), adjusted < m.Alpha && !family[i].Difference.HoldsZero()
 		}
 	}
 }
@@ -244,7 +244,7 @@ func matchMethods(m *rung.Matchup, examples []rung.Example) []string {
 	out := []string{
 		fmt.Sprintf("Every subject was asked the same examples of %s (n = %d, digest %s); a call that failed or an answer that cannot be read scores 0 and stays in n.", m.Suite.Name, m.Suite.N, m.Suite.Digest.Short()),
 		fmt.Sprintf("Differences are paired, example by example: B − A. Intervals are two-sided at level %g, each by itself; their methods stand beside them.", m.Level),
-		fmt.Sprintf("p-values are two-sided and adjusted by Holm's method within four families: %s over all pairs, the other metrics over all pairs, the segments over all pairs, the failure modes over all pairs. Significant means: adjusted p below %g.", m.Metric, m.Alpha),
+		fmt.Sprintf("p-values are two-sided and adjusted by Holm's method within four families: %s over all pairs, the other metrics over all pairs, the segments over all pairs, the failure modes over all pairs. Significant means: adjusted p below %g, and an interval that does not hold 0 (intervals are widened for what few examples cannot show, tests are not).", m.Metric, m.Alpha),
 	}
 	if m.MinGain > 0 && len(m.Pairs) > 1 {
 		out = append(out, fmt.Sprintf("“By more than min_gain” means, besides, that the whole interval of that pair lies above %g; the interval is not adjusted for the number of pairs.", m.MinGain))

@@ -215,7 +215,8 @@ func (c *climber) compare(ctx context.Context, o *rung.Outcome) error {
 	return nil
 }
 
-// adjust puts all the climb's comparisons on one table and corrects their p-values by Holm's method.
+// adjust puts all the climb's comparisons on one table and corrects their p-values by Holm's method. A difference is significant when its
+// interval says so too: intervals are widened for what few examples cannot show, and tests are not.
 func (c *climber) adjust() {
 	var all []*rung.Comparison
 	var p []float64
@@ -230,7 +231,7 @@ func (c *climber) adjust() {
 		}
 	}
 	for i, adjusted := range stats.Holm(p) {
-		all[i].PHolm, all[i].Significant = adjusted, adjusted < c.plan.Alpha
+		all[i].PHolm, all[i].Significant = adjusted, adjusted < c.plan.Alpha && !all[i].Difference.HoldsZero()
 	}
 }
 

@@ -74,6 +74,9 @@ func (c *climber) gain(cmp rung.Comparison) string {
 	case cmp.Significant:
 		return s + "; it is significantly worse"
 	}
+	if cmp.PHolm < c.plan.Alpha && d.HoldsZero() {
+		return s + "; no difference is shown: the test finds one, but the interval, which holds for scores of any kind, does not exclude none"
+	}
 	return s + "; no difference was found, which does not show that there is none"
 }
 

@@ -187,7 +187,7 @@ func adjustOthers(metrics []MetricChange, bar rung.BarInfo) {
 		}
 	}
 	for i, adjusted := range stats.Holm(ps) {
-		family[i].PHolm, family[i].Significant = adjusted, adjusted < 1-bar.Level
+		family[i].PHolm, family[i].Significant = adjusted, adjusted < 1-bar.Level && !family[i].Difference.HoldsZero()
 	}
 }
 
@@ -237,7 +237,7 @@ func pairedBy(d *Details, metric string) *rung.Comparison {
 	c := &rung.Comparison{With: d.Ladder[0].Outcome.Rung, Candidate: d.Ladder[0].Outcome.Candidate, Metric: metric, Difference: rung.Interval(e.Interval)}
 	c.P, c.Test = pairedTest(first, second, clusters)
 	c.PHolm = c.P
-	c.Significant = c.P < 1-d.Doc.Bar.Level
+	c.Significant = c.P < 1-d.Doc.Bar.Level && !c.Difference.HoldsZero()
 	c.Practical = c.Difference.Low > d.Doc.Bar.MinGain
 	return c
 }

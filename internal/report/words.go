@@ -14,6 +14,8 @@ func comparisonWords(c rung.Comparison, b rung.BarInfo, f figures) string {
 	switch {
 	case c.Undecided != "":
 		return "decides nothing: " + c.Undecided
+	case !c.Significant && c.PHolm < b.Alpha && c.Difference.HoldsZero():
+		return "no difference is shown: the test finds one, but the interval, which holds for scores of any kind, does not exclude none"
 	case !c.Significant && c.P < b.Alpha && c.PHolm > c.P:
 		return "no difference found once all comparisons are counted; that does not show that they are the same"
 	case !c.Significant:
