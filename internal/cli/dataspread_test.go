@@ -109,16 +109,16 @@ func TestRayGivesTheSameDigests(t *testing.T) {
 			}
 		}
 	}
-	builtOnRay(t, dir, address)
 	t.Setenv("RUNG_SPREAD_BINARY", "/bin/cat")
 	if status, _, errs := rungOut(t, "data", "dedupe", files[0], "--ray", address); status == 0 || !strings.Contains(errs, "and this one is version") {
 		t.Errorf("another program in the place of rung: status %d: %s", status, errs)
 	}
 }
 
-// builtOnRay: a whole build on the cluster has the digest of one that is done here.
-func builtOnRay(t *testing.T, dir, address string) {
-	t.Helper()
+// TestRayBuildsTheSameDataset: a whole build on a Ray cluster has the digest and the files of one that is done here.
+func TestRayBuildsTheSameDataset(t *testing.T) {
+	address := rayCluster(t)
+	dir := t.TempDir()
 	items := fmt.Sprintf(`{"text":"order 5: %s, for Hannah Steinberg at h10@example.org"}`+"\n", buildSentence(17))
 	for name, text := range map[string]string{"build.jsonl": buildRows(), "items.jsonl": items} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
