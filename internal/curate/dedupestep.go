@@ -68,7 +68,8 @@ func (b *build) dedupe(ctx context.Context, in *table, out *sink, o *dedupeOptio
 	if err != nil {
 		return err
 	}
-	opt := dedupe.Options{Fields: o.Fields, Exact: o.Exact, Near: o.Near, SameNumbers: o.SameNumbers, Keep: dedupe.Keep(o.Keep), NewestBy: o.NewestBy}
+	opt := dedupe.Options{Fields: o.Fields, Exact: o.Exact, Near: o.Near, SameNumbers: o.SameNumbers, Keep: dedupe.Keep(o.Keep), NewestBy: o.NewestBy,
+		Dataset: true, Contrasts: o.OtherAnswer == "keep"}
 	if o.Semantic != nil {
 		opt.Embed, opt.Semantic = b.embed(o.Semantic), o.Semantic.Cosine
 	}
@@ -83,7 +84,8 @@ func (b *build) dedupe(ctx context.Context, in *table, out *sink, o *dedupeOptio
 	if err != nil {
 		return err
 	}
-	c := &copying{set: set, result: r, contrasts: o.OtherAnswer == "keep"}
+	c := &copying{set: set, result: r}
+	c.report.Contrasts = r.Contrast
 	if err := c.findPartners(); err != nil {
 		return err
 	}
@@ -103,37 +105,14 @@ type copying struct {
 	gone    map[int32]*dedupe.Removed
 	partner map[int32]string // id of a row that stays in another's place
 	swapped int
-
-	contrasts bool // near-copies that answer otherwise stay
-	report    DedupeReport
+	report  DedupeReport
 }
 
-// head is what of a row decides which copy stays.
+// head is what of a row its copies are told by.
 type head struct {
-	id        string
-	split     rung.Split
-	labelled  bool
-	trainable bool // no generated row that nobody has reviewed
-}
-
-// rank orders copies: a generated row that nobody has reviewed stays before none, since a later step takes it out; one that has an output
-// stays before one that has not yet, and among these one in the held-out set before one in dev, and that before others, so that a set that
-// the files mark stays as it is.
-func (h *head) rank() int {
-	n := 0
-	if h.trainable {
-		n += 8
-	}
-	if h.labelled {
-		n += 4
-	}
-	switch h.split {
-	case rung.HeldoutIs:
-		return n + 2
-	case rung.Dev:
-		return n + 1
-	}
-	return n
+	id    string
+	split rung.Split
+	like  bool // of the kind that stays: it has an output, and is no generated row that nobody has reviewed
 }
 
 // heads reads rows by their numbers.
@@ -161,47 +140,30 @@ func (r *heads) of(doc int32) (head, error) {
 		return head{}, fmt.Errorf("a working row: %w", err)
 	}
 	trainable, _ := row.Generated.Trainable()
-	h := head{row.ID, row.Split, len(row.Output) > 0, trainable}
+	h := head{row.ID, row.Split, len(row.Output) > 0 && trainable}
 	r.known[doc] = h
 	return h, nil
 }
 
-// findPartners reads who stays, and exchanges a row that stays for a copy of a higher rank.
+// findPartners reads who stays, and counts the rows that would have stayed if the files had marked no copy of theirs for evaluation.
 func (c *copying) findPartners() error {
 	r := &heads{result: c.result, reader: c.set.Reader(), known: map[int32]head{}}
 	defer func() { _ = r.reader.Close() }() // it only reads
 	c.gone, c.partner = map[int32]*dedupe.Removed{}, map[int32]string{}
-	instead := map[int32]int32{} // row that would stay → its copy that stays in its place
 	for i := range c.result.Removed {
 		x := &c.result.Removed[i]
-		kept := x.Kept
-		if other, ok := instead[kept]; ok {
-			kept = other
-		}
 		mine, err := r.of(x.Doc)
 		if err != nil {
 			return err
 		}
-		theirs, err := r.of(kept)
+		theirs, err := r.of(x.Kept)
 		if err != nil {
 			return err
 		}
-		x.Conflict = x.Conflict && mine.labelled && theirs.labelled
-		switch {
-		case c.contrasts && x.Conflict && (x.Reason == dedupe.Near || x.Reason == dedupe.Semantic):
-			c.report.Contrasts++
-		case mine.rank() > theirs.rank():
-			if mine.labelled == theirs.labelled && mine.trainable == theirs.trainable {
-				c.swapped++
-			}
-			instead[x.Kept] = x.Doc
-			c.gone[kept] = &dedupe.Removed{Doc: kept, Kept: x.Doc, Reason: x.Reason, Similarity: x.Similarity, Conflict: x.Conflict}
-			c.partner[x.Doc] = mine.id
-		default:
-			x.Kept = kept
-			c.gone[x.Doc] = x
-			c.partner[kept] = theirs.id
+		if x.Doc < x.Kept && mine.like == theirs.like && mine.split != theirs.split && theirs.split != "" && theirs.split != rung.Train {
+			c.swapped++
 		}
+		c.gone[x.Doc], c.partner[x.Kept] = x, theirs.id
 	}
 	return nil
 }

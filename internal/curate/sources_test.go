@@ -143,3 +143,43 @@ func TestReportSaysWhatTheHeldOutRowsAreEnoughFor(t *testing.T) {
 		t.Errorf("%v: what rows say is HTML in the card\n%s", err, card)
 	}
 }
+
+// TestCopiesGoForWhatTheyAre: a labelled row whose copy without a label is near to a third row is no exact copy of that one; and of copies that
+// answer otherwise than a near-copy, one stays.
+func TestCopiesGoForWhatTheyAre(t *testing.T) {
+	const a, b = "the parcel with the blue kettle did not arrive here in three weeks", "the parcel with the blue kettle did not arrive there in three weeks"
+	rows := `{"id":"open","input":{"text":"` + b + `"}}
+{"id":"kept","input":{"text":"` + a + `"},"output":"late"}
+{"id":"other","input":{"text":"` + b + `"},"output":"lost"}
+{"id":"again","input":{"text":"` + b + `"},"output":"lost"}
+{"id":"same","input":{"text":"` + strings.Replace(a, "three", "four", 1) + `"},"output":"late"}
+{"id":"x","input":{"text":"how do I change my password"},"output":"other"}
+{"id":"y","input":{"text":"do you sell lamps for the garden"},"output":"other"}
+{"id":"z","input":{"text":"the invoice of may is wrong by ten"},"output":"other"}
+`
+	dir := project(t, map[string]string{"raw.jsonl": rows, "dataset.yaml": "name: tickets\nsources: [{name: desk, files: raw.jsonl}]\n"})
+	r, err := build(t, dir, curate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := data.OpenFolder(r.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"open": "exact other", "again": "exact other", "same": "near kept", "kept": "", "other": ""} {
+		answers, err := curate.Why(t.Context(), f, id)
+		if err != nil || len(answers) != 1 {
+			t.Errorf("%s: %v", id, err)
+			continue
+		}
+		got := ""
+		if x := answers[0].Removed; x != nil {
+			if got = x.Reason + " " + x.Of; x.Detail != "" || x.Reason == "near" && x.Score == 1 {
+				t.Errorf("%s: %q, score %g", id, x.Detail, x.Score)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, not %q", id, got, want)
+		}
+	}
+}

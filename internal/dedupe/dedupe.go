@@ -48,6 +48,8 @@ type Options struct {
 	SameNumbers bool    // near-copies must hold the same numbers in the same order
 	Keep        Keep
 	NewestBy    string                                                         // field for Newest
+	Dataset     bool                                                           // the rows are those of a dataset: what a row is worth (rank) goes before the rule
+	Contrasts   bool                                                           // near-copies and rows of one meaning that answer otherwise both stay
 	Embed       func(ctx context.Context, texts []string) ([][]float32, error) `json:"-"`
 	Semantic    float64                                                        // cosine from which rows have one meaning; used with Embed
 	Workers     int                                                            // 0: one per core
@@ -79,6 +81,7 @@ type Result struct {
 	Counts   map[Reason]int
 	Found    int  // clusters with more than one row
 	Conflict int  // removed rows whose answer is another than their kept row's
+	Contrast int  // rows that stay beside one that they are alike to, since their answer is another
 	Cut      bool // so repetitive that not all pairs were looked at
 	docs     *documents
 	joined   unionfind.Forest

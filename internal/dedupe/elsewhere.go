@@ -140,8 +140,9 @@ type Edge struct {
 
 // Settled is a cluster with what goes.
 type Settled struct {
-	Removed []Removed `json:"removed"`
-	Cluster Cluster   `json:"cluster"`
+	Removed  []Removed `json:"removed"`
+	Cluster  Cluster   `json:"cluster"`
+	Contrast int       `json:"contrast,omitempty"`
 }
 
 // Settle chooses what stays of a cluster, as it is done in one process.
@@ -166,7 +167,7 @@ func Settle(set *rows.Set, m Members, o Options) (Settled, error) {
 	s := &settler{comparer: newComparer(set, d, &o), o: &o}
 	defer s.reader.Close()
 	removed, c, err := s.cluster(members)
-	return Settled{removed, c}, err
+	return Settled{removed, c, s.contrasts}, err
 }
 
 // settleElsewhere is settle with the clusters settled elsewhere.
@@ -236,6 +237,7 @@ func (r *Result) take(s Settled, group []int32) error {
 		}
 	}
 	r.Removed = append(r.Removed, s.Removed...)
+	r.Contrast += s.Contrast
 	if len(s.Removed) > 0 {
 		r.Clusters = append(r.Clusters, s.Cluster)
 	}

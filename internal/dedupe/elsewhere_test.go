@@ -80,7 +80,7 @@ func (a apart) Settle(_ context.Context, o *dedupe.Options, clusters []dedupe.Me
 func TestElsewhereFindsTheSame(t *testing.T) {
 	paths := []string{planted(t, 1), planted(t, 2)}
 	for _, o := range []dedupe.Options{
-		{Near: .6}, {Near: .5, SameNumbers: true, Keep: dedupe.Longest}, {Near: .8, Keep: dedupe.Newest, NewestBy: "when"}, {Exact: true}, {},
+		{Near: .6}, {Near: .5, SameNumbers: true, Keep: dedupe.Longest}, {Near: .8, Keep: dedupe.Newest, NewestBy: "when"}, {Exact: true}, {}, {Near: .6, Dataset: true, Contrasts: true},
 	} {
 		o.Fields = rows.Fields{"text"}
 		set, err := rows.Open(t.Context(), paths, "")
@@ -99,7 +99,7 @@ func TestElsewhereFindsTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !reflect.DeepEqual(got.Removed, want.Removed) || !reflect.DeepEqual(got.Clusters, want.Clusters) || got.Cut != want.Cut || got.Rows != want.Rows || got.Textless != want.Textless {
+		if !reflect.DeepEqual(got.Removed, want.Removed) || !reflect.DeepEqual(got.Clusters, want.Clusters) || got.Cut != want.Cut || got.Rows != want.Rows || got.Contrast != want.Contrast || got.Textless != want.Textless {
 			t.Errorf("%+v: %d rows of %d go elsewhere, and %d of %d here; cut %v and %v", o, len(got.Removed), got.Rows, len(want.Removed), want.Rows, got.Cut, want.Cut)
 		}
 		for _, x := range want.Removed {

@@ -23,8 +23,9 @@ func (r *Result) settle(ctx context.Context, joined unionfind.Forest, o *Options
 		return r.settleElsewhere(ctx, groups, o)
 	}
 	type part struct {
-		removed []Removed
-		cluster []Cluster
+		removed   []Removed
+		cluster   []Cluster
+		contrasts int
 	}
 	parts := make([]part, o.Workers)
 	g, ctx := errgroup.WithContext(ctx)
@@ -45,6 +46,7 @@ func (r *Result) settle(ctx context.Context, joined unionfind.Forest, o *Options
 					parts[w].cluster = append(parts[w].cluster, c)
 				}
 			}
+			parts[w].contrasts = s.contrasts
 			return nil
 		})
 	}
@@ -54,6 +56,7 @@ func (r *Result) settle(ctx context.Context, joined unionfind.Forest, o *Options
 	for _, p := range parts {
 		r.Removed = append(r.Removed, p.removed...)
 		r.Clusters = append(r.Clusters, p.cluster...)
+		r.Contrast += p.contrasts
 	}
 	r.finish()
 	return nil
@@ -111,8 +114,9 @@ func clustersOf(joined unionfind.Forest) [][]int32 {
 // settler settles clusters.
 type settler struct {
 	*comparer
-	o     *Options
-	texts [2][]byte
+	o         *Options
+	texts     [2][]byte
+	contrasts int // rows that stay beside one that they are alike to
 }
 
 // cluster removes the members that are alike to a kept one.
@@ -129,6 +133,9 @@ func (s *settler) cluster(members []int32) ([]Removed, Cluster, error) {
 			return nil, c, err
 		}
 		if !gone {
+			if x.Conflict {
+				s.contrasts++
+			}
 			kept = append(kept, m)
 			continue
 		}
@@ -143,13 +150,14 @@ func (s *settler) cluster(members []int32) ([]Removed, Cluster, error) {
 
 // order sorts the members by the keeping rule.
 func (s *settler) order(members []int32) error {
-	if s.o.Keep == First {
+	if s.o.Keep == First && !s.o.Dataset {
 		return nil
 	}
 	type ranked struct {
-		doc int32
-		key []byte
-		n   float64
+		doc  int32
+		rank int
+		key  []byte
+		n    float64
 	}
 	all := make([]ranked, len(members))
 	for i, doc := range members {
@@ -158,6 +166,14 @@ func (s *settler) order(members []int32) error {
 			return err
 		}
 		all[i].doc = doc
+		if s.o.Dataset {
+			if all[i].rank, err = rank(m); err != nil {
+				return changed(s.docs, doc)
+			}
+		}
+		if s.o.Keep == First {
+			continue
+		}
 		if s.o.Keep == Longest {
 			s.raw, _ = s.fields.Append(s.raw[:0], m)
 			all[i].n = float64(len(s.raw))
@@ -171,7 +187,7 @@ func (s *settler) order(members []int32) error {
 		all[i].key = key
 	}
 	slices.SortFunc(all, func(a, b ranked) int {
-		return cmp.Or(bytes.Compare(b.key, a.key), cmp.Compare(b.n, a.n), int(a.doc-b.doc))
+		return cmp.Or(b.rank-a.rank, bytes.Compare(b.key, a.key), cmp.Compare(b.n, a.n), int(a.doc-b.doc))
 	})
 	for i := range all {
 		members[i] = all[i].doc
@@ -191,7 +207,7 @@ func (s *settler) members(doc int32) ([]rows.Member, error) {
 	return m, nil
 }
 
-// against looks for a kept row that m is alike to.
+// against looks for a kept row that m is alike to. A row that stays in spite of one, since it answers otherwise, is marked as a conflict.
 func (s *settler) against(kept []int32, m int32) (Removed, bool, error) {
 	for _, k := range kept {
 		if s.docs.sums[k] == s.docs.sums[m] {
@@ -202,22 +218,29 @@ func (s *settler) against(kept []int32, m int32) (Removed, bool, error) {
 	if s.o.Exact {
 		return Removed{}, false, nil
 	}
-	best := Removed{Doc: m, Kept: -1, Reason: Near}
+	best, contrast := Removed{Doc: m, Kept: -1, Reason: Near}, false
 	for _, k := range kept[max(0, len(kept)-keptCompared):] {
 		x, ok, err := s.alike(k, m)
 		if err != nil {
 			return x, false, err
 		}
-		if ok && x.Similarity > best.Similarity {
-			best = x
+		if !ok || x.Similarity <= best.Similarity {
+			continue
 		}
+		if x.Conflict, err = s.conflict(k, m); err != nil {
+			return x, false, err
+		}
+		if x.Conflict && s.o.Contrasts {
+			contrast = true
+			continue
+		}
+		best = x
 	}
 	if best.Kept < 0 {
+		best.Conflict = contrast
 		return best, false, nil
 	}
-	var err error
-	best.Conflict, err = s.conflict(best.Kept, m)
-	return best, true, err
+	return best, true, nil
 }
 
 // alike compares by text and, where there are embeddings, by meaning.
@@ -270,15 +293,20 @@ var answers = []string{"output", "label", "answer", "completion", "response"}
 
 // conflict reports whether the answers of two rows are there and differ.
 func (s *settler) conflict(a, b int32) (bool, error) {
+	both := true
 	for i, doc := range []int32{a, b} {
 		members, err := s.members(doc)
 		if err != nil {
 			return false, err
 		}
 		s.texts[i] = s.texts[i][:0]
+		said := false
 		for _, key := range answers {
-			s.texts[i] = append(append(s.texts[i], rows.Get(members, key)...), 0)
+			raw := rows.Get(members, key)
+			said = said || present(raw)
+			s.texts[i] = append(append(s.texts[i], raw...), 0)
 		}
+		both = both && said
 	}
-	return !bytes.Equal(s.texts[0], s.texts[1]), nil
+	return both && !bytes.Equal(s.texts[0], s.texts[1]), nil
 }
