@@ -27,6 +27,7 @@ type EraseOptions struct {
 	Serving store.Serving // nil where there is none
 	Why     string        // the request, such as its number; no personal data
 	Do      bool          // else it is only said what would go
+	Sealed  string        // the vault that Vault reads, for it is not named as unsearched
 	Vault   func(holds func([]byte) bool, do bool) (int, error)
 	Raw     RawReader                               // reads raw files as a description says; nil: they are not read
 	Report  func(dir string, d *rung.Dataset) error // writes report.html of what is left into a folder; nil: it goes
@@ -140,6 +141,7 @@ func Erase(ctx context.Context, opt EraseOptions) (*Erasure, error) {
 	if err := e.sources(ctx); err != nil {
 		return nil, err
 	}
+	e.vaults()
 	if err := e.find(folders); err != nil {
 		return nil, err
 	}
@@ -294,7 +296,7 @@ func (e *erasing) stores(ctx context.Context) error {
 		e.out.Gateway.Add(n)
 	}
 	if e.opt.Vault != nil {
-		n, err := e.opt.Vault(e.finder.Holds, e.opt.Do)
+		n, err := e.opt.Vault(e.workLine, e.opt.Do)
 		if err != nil {
 			return err
 		}

@@ -115,6 +115,30 @@ func (e *erasing) source(ctx context.Context, d *task.Description, i int) error 
 	return nil
 }
 
+// vaults names the vaults of descriptions that nobody gave the key of: they hold rows as they were.
+func (e *erasing) vaults() {
+	given, err := filepath.Abs(e.opt.Sealed)
+	if err != nil {
+		given = e.opt.Sealed
+	}
+	for _, d := range e.descriptions {
+		if d.PII.Vault == "" {
+			continue
+		}
+		older, err := filepath.Glob(d.PII.Vault + "@*")
+		if err != nil {
+			older = nil // a name with brackets
+		}
+		for _, file := range append([]string{d.PII.Vault}, older...) {
+			if _, err := os.Stat(file); err != nil || e.opt.Sealed != "" && file == given {
+				continue
+			}
+			e.notSearched(NotSearched{Folder: file, Why: "it is the vault of the dataset " + d.Name + ", which holds rows as they were, sealed",
+				Do: "run the same command with --vault " + file + " --key-file " + d.PII.KeyFile})
+		}
+	}
+}
+
 func firstOfError(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line

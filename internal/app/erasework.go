@@ -111,7 +111,7 @@ func (e *erasing) workHolds(dir string) (bool, error) {
 	return false, nil
 }
 
-// workLine reports whether a line of a working file, a row, an origin or a record, holds the person.
+// workLine reports whether a line of a working file or of a vault, a row, an origin or a record, holds the person.
 func (e *erasing) workLine(line []byte) bool {
 	var x struct {
 		rung.DatasetRow

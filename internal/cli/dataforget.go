@@ -172,7 +172,7 @@ func runDataForget(ctx context.Context, s *settings, o *forgetDataOptions) (err 
 		if o.keyFile == "" {
 			return usage("--vault needs --key-file")
 		}
-		opt.Vault = o.takeFromVault
+		opt.Vault, opt.Sealed = o.takeFromVault, o.vault
 	}
 	doc, err := app.Erase(ctx, opt)
 	if err != nil {

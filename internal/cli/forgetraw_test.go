@@ -258,3 +258,21 @@ func TestForgetWarnsOfDatasetsElsewhere(t *testing.T) {
 		t.Errorf("in its own place: %s%s", out, errs)
 	}
 }
+
+// A vault that the description names holds rows as they were.
+func TestForgetNamesTheVaultOfADescription(t *testing.T) {
+	dir := mailbox(t)
+	put(t, dir, "key", strings.Repeat("k", 32))
+	put(t, dir, "dataset.yaml", "name: mail\nsources:\n  - {name: mail, files: raw/mail.jsonl, person: customer}\npii: {do: redact, key_file: key, vault: sealed}\n")
+	buildMail(t, dir)
+	vault := filepath.Join(dir, "sealed")
+	was := fileSize(t, vault)
+	e := forgetIn(t, dir, "--person", "c3", "--yes")
+	if len(e.NotSearched) != 1 || e.NotSearched[0].Folder != vault || !strings.Contains(e.NotSearched[0].Do, "--vault "+vault) || fileSize(t, vault) != was {
+		t.Fatalf("%+v", e.NotSearched)
+	}
+	e = forgetIn(t, dir, "--person", "c3", "--yes", "--vault", vault, "--key-file", filepath.Join(dir, "key"))
+	if len(e.NotSearched) != 0 || e.Vault == nil || *e.Vault == 0 || fileSize(t, vault) >= was {
+		t.Errorf("%+v, vault %v", e.NotSearched, e.Vault)
+	}
+}
