@@ -67,6 +67,10 @@ func TestCompareInGroupsIsLessSure(t *testing.T) {
 	if width(grouped.Difference) < 1.5*width(single.Difference) || grouped.P < single.P {
 		t.Errorf("groups of five that agree within: %+v; alone: %+v", grouped, single)
 	}
+	// 30 examples that changed are few groups: a test that takes them as independent finds what the groups do not show.
+	if single.Test != "exact McNemar" || single.P > .01 || grouped.Test != "sign flips by cluster" || grouped.P < .05 {
+		t.Errorf("alone %v by %s, in groups %v by %s", single.P, single.Test, grouped.P, grouped.Test)
+	}
 	if !strings.Contains(grouped.Difference.Method, "cluster") {
 		t.Errorf("the method of grouped examples is %q", grouped.Difference.Method)
 	}
