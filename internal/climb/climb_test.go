@@ -226,10 +226,21 @@ func TestNothingPassesNamesTheBestAndWhatRemains(t *testing.T) {
 		t.Fatalf("decision %+v", d)
 	}
 	text := strings.Join(d.Reasons, "\n")
-	for _, part := range []string{"No rung is shown to meet the bar", "short of accuracy .7", "said wrong instead of right"} {
+	for _, part := range []string{"No rung is shown to meet the bar", "short of accuracy .7; by its interval, between ", "said wrong instead of right"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the reasons do not say %q:\n%s", part, text)
 		}
+	}
+}
+
+// TestEquallyHighRungsAreSaidToBe: of rungs that scored the same none is the best, and which one is named has a reason.
+func TestEquallyHighRungsAreSaidToBe(t *testing.T) {
+	l := newLadder(t, 60, 5, map[rung.Rung]float64{})
+	p := plan()
+	p.Rungs = []rung.Rung{rung.Prompt, rung.FewShot, rung.LoRA}
+	_, d := l.run(p)
+	if text := strings.Join(d.Reasons, "\n"); d.Rung != rung.Prompt || !strings.Contains(text, "As high as that: fewshot, lora.") {
+		t.Errorf("decided for %s:\n%s", d.Rung, text)
 	}
 }
 

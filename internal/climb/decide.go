@@ -106,13 +106,36 @@ func (c *climber) nothingPasses() rung.Decision {
 	d := rung.Decision{Rung: best.Rung, Candidate: best.Candidate, Verdict: best.Verdict}
 	d.Reasons = append(d.Reasons, fmt.Sprintf("No rung is shown to meet the bar. The best is %s: %s.", c.name(best), best.Reason))
 	if short := c.plan.Bar.AtLeast - iv.Value; short > 0 {
-		d.Reasons = append(d.Reasons, fmt.Sprintf("It is %s short of %s %s.", num(short), c.plan.Bar.Metric, num(c.plan.Bar.AtLeast)))
+		d.Reasons = append(d.Reasons, shortOf(iv, c.plan.Bar))
+	}
+	if even := c.even(best); len(even) > 0 {
+		d.Reasons = append(d.Reasons, fmt.Sprintf("As high as that: %s. It is named since it is the cheapest of them.", strings.Join(even, ", ")))
 	}
 	d.Reasons = append(d.Reasons, c.others(best)...)
 	d.Reasons = append(d.Reasons, c.gains(best)...)
 	d.Reasons = append(d.Reasons, remaining(best)...)
 	d.Advice = c.advice(best)
 	return d
+}
+
+// shortOf is how far a figure is from the bar, with what its interval leaves open.
+func shortOf(iv rung.Interval, bar rung.Bar) string {
+	least, most := bar.AtLeast-iv.High, bar.AtLeast-iv.Low
+	if least <= 0 {
+		return fmt.Sprintf("It is %s short of %s %s; by its interval from above it to %s short.", num(bar.AtLeast-iv.Value), bar.Metric, num(bar.AtLeast), num(most))
+	}
+	return fmt.Sprintf("It is %s short of %s %s; by its interval, between %s and %s.", num(bar.AtLeast-iv.Value), bar.Metric, num(bar.AtLeast), num(least), num(most))
+}
+
+// even are the other scored rungs whose value is that of the best.
+func (c *climber) even(best *rung.Outcome) []string {
+	var out []string
+	for _, i := range c.scored {
+		if o := &c.outcomes[i]; o != best && c.value(i) == best.Metrics[c.plan.Bar.Metric].Value {
+			out = append(out, c.name(o))
+		}
+	}
+	return out
 }
 
 // remaining names the commonest mistakes that are left.
