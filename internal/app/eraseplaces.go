@@ -120,6 +120,10 @@ func (e *erasing) olderBuilds(p *placed) error {
 		}
 		e.described(files, p)
 	}
+	for _, dir := range slices.Clone(p.folders) { // a description may name a folder below its own
+		_, files := e.near(filepath.Dir(filepath.Dir(dir)))
+		e.described(files, p)
+	}
 	for _, dir := range p.folders {
 		if first, _, older := strings.Cut(dir, "@"); older && e.beside[dir] == "" {
 			e.beside[dir] = e.beside[first]

@@ -122,6 +122,17 @@ func textOf(t *testing.T, path string) string {
 func TestForgetFindsRowsWhosePersonalDataWasReplaced(t *testing.T) {
 	dir := mailbox(t)
 	buildMail(t, dir)
+	describeMail(t, dir, "    person: customer\n", "out: below/mail\n")
+	buildMail(t, dir)
+	var named app.Erasure // without a store, the folder alone
+	decodeJSON(t, &named, "data", "forget", filepath.Join(dir, "below", "mail"), "--text", "Zoe Okonkwo", "--json")
+	if len(named.Datasets) != 1 || len(named.Datasets[0].Rows) != 2 {
+		t.Errorf("the description above the folder is not found: %+v", named.Datasets)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "below")); err != nil {
+		t.Fatal(err)
+	}
+	describeMail(t, dir, "", "")
 	if left := holding(t, filepath.Join(dir, "mail"), "Okonkwo"); len(left) > 0 {
 		t.Skipf("the name is not replaced: %v", left)
 	}
