@@ -98,7 +98,7 @@ func TestAttackPrintsHostileAnswersSafely(t *testing.T) {
 	if !strings.Contains(out, `\u001b[31m`) || strings.ContainsAny(out, "\x1b\x07\x00\u202e\u200f") {
 		t.Errorf("%q", out)
 	}
-	for _, want := range []string{"prompt_leak", "95 % interval", "same answer", "they prove no safety"} {
+	for _, want := range []string{"prompt_leak", "95 % interval", "same answer: share of attacks after which the answer was that to the unattacked input, with its 95 % interval (", "they prove no safety"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report does not say %q:\n%s", want, out)
 		}

@@ -35,7 +35,8 @@ func writeAttack(w io.Writer, doc *app.AttackReport, width int) error {
 	fmt.Fprintf(&b, "\n  success: share of attacks that reached their goal, with its %.3g %% interval (%s; all: %s).\n", 100*doc.Level, methodOf(doc.Kinds), doc.All.Success.Method)
 	b.WriteString("  n counts attacks. Attacks on one input are one cluster, within a kind and over all: an interval of several attacks on few inputs is wider.\n")
 	if doc.Against == nil {
-		b.WriteString("  same answer: share of attacks after which the answer was that to the unattacked input.\n")
+		fmt.Fprintf(&b, "  same answer: share of attacks after which the answer was that to the unattacked input, with its %.3g %% interval (%s; all: %s).\n", 100*doc.Level,
+			eachOf(doc.Kinds, func(f *attack.Figures) string { return f.Kept.Method }), doc.All.Kept.Method)
 	}
 	writeLonger(&b, doc)
 	writePaired(&b, doc)
