@@ -116,7 +116,7 @@ func overdueText(d *rung.Dataset) string {
 	var b strings.Builder
 	for _, name := range overdue(d, time.Now()) {
 		i := slices.IndexFunc(d.Sources, func(s rung.Source) bool { return s.Name == name })
-		fmt.Fprintf(&b, "! Data of the source %s had to be gone after %s (retention): delete them, or have their owner allow longer. Nothing is measured, trained or released with them.\n", name, d.Sources[i].Terms.Retention)
+		fmt.Fprintf(&b, "! Data of the source %s had to be gone after %s (retention): delete them, or have their owner allow longer. Nothing is measured, trained or released with them.\n", name, d.Sources[i].Retention)
 	}
 	return b.String()
 }

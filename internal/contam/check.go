@@ -101,7 +101,7 @@ func (c *Checker) byGrams(text []byte, words []word) (hit Hit, touched bool) {
 			}
 		})
 	})
-	if hit.Item >= 0 {
+	if hit.Item >= 0 || c.o.Share == 0 {
 		return hit, true
 	}
 	for item, n := range c.counts {

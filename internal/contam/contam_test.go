@@ -88,6 +88,15 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// TestATestOfZeroIsOff: a share of 0 is no share that every item has reached.
+func TestATestOfZeroIsOff(t *testing.T) {
+	o := defaults
+	o.Share = 0
+	if hit, _ := contam.NewChecker(index(t, questions...), o).Check([]byte("Toulouse has twice as many sheep as Charleston. Charleston has more of the cows.")); hit.Reason == contam.Gram8 {
+		t.Errorf("8-grams are compared although their share is 0: %+v", hit)
+	}
+}
+
 // TestALongRowIsSearchedThrough: a rephrased item in the middle of a long conversation is found.
 func TestALongRowIsSearchedThrough(t *testing.T) {
 	c := contam.NewChecker(index(t, questions...), defaults)
