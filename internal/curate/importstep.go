@@ -133,7 +133,7 @@ func (im *importing) run(ctx context.Context) error {
 	for i := range im.b.d.Sources {
 		spec := &im.b.d.Sources[i]
 		im.source = &im.b.sources[i]
-		report, err := formats.Read(ctx, spec.Paths, readOptions(spec), im.take, im.broken)
+		report, err := formats.Read(ctx, spec.Paths, readOptions(im.b.d, spec), im.take, im.broken)
 		if err != nil {
 			return err
 		}
@@ -166,8 +166,8 @@ func (im *importing) passed(ours, others []string) {
 }
 
 // readOptions says how the files of a source are read.
-func readOptions(s *task.SourceSpec) formats.Options {
-	o := formats.Options{Format: formats.Format(s.Format), Encoding: s.Encoding, Source: s.Name, Output: s.Mapping.Output, Map: map[string]string{}}
+func readOptions(d *task.Description, s *task.SourceSpec) formats.Options {
+	o := formats.Options{Format: formats.Format(s.Format), Encoding: s.Encoding, Source: s.Name, Output: s.Mapping.Output, Map: map[string]string{}, Home: d.Dir}
 	for field, column := range s.Mapping.Input {
 		if field == column {
 			o.Input = append(o.Input, column)

@@ -13,7 +13,7 @@ import (
 // the ids that they have in the file; a build gives the second row of an id a number.
 func EachRaw(ctx context.Context, d *task.Description, source int, take func(*rung.DatasetRow, rung.Origin) error, broken func(rung.RemovedRow) error) ([]rung.SourceFile, error) {
 	spec := &d.Sources[source]
-	report, err := formats.Read(ctx, spec.Paths, readOptions(spec), func(row *rung.DatasetRow, o rung.Origin) error {
+	report, err := formats.Read(ctx, spec.Paths, readOptions(d, spec), func(row *rung.DatasetRow, o rung.Origin) error {
 		o.File = d.Shown(o.File)
 		return take(row, o)
 	}, func(r rung.RemovedRow) error {

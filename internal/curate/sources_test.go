@@ -183,3 +183,38 @@ func TestCopiesGoForWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// TestAPlaceOnTheDiskMarksNoRows: a project in a folder called test gives the dataset that it gives elsewhere; a file or folder of the data that
+// is called so marks its rows, and where it marks all of them that is what is said.
+func TestAPlaceOnTheDiskMarksNoRows(t *testing.T) {
+	var text strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&text, "{\"text\":\"%s row %d\",\"label\":\"%d\"}\n", strings.Repeat(string(rune('a'+i)), 4+i), i*7919, i%2)
+	}
+	digests := map[rung.Digest]bool{}
+	for _, name := range []string{"mine", "test", "my-test"} {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for file, content := range map[string]string{"mail.jsonl": text.String(), "dataset.yaml": "name: tickets\nsources: [{name: desk, files: mail.jsonl}]\n"} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := build(t, dir, curate.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests[r.Dataset.Digest] = true
+	}
+	if len(digests) != 1 {
+		t.Errorf("%d datasets", len(digests))
+	}
+	for _, file := range []string{"test/mail.jsonl", "mail_dev.jsonl"} {
+		dir := project(t, map[string]string{file: text.String(), "dataset.yaml": "name: tickets\nsources: [{name: desk, files: " + file + "}]\n"})
+		if _, err := build(t, dir, curate.Options{}); err == nil || !strings.Contains(err.Error(), "every row is marked for") || !strings.Contains(err.Error(), "by the name of its file or folder") {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}

@@ -257,6 +257,10 @@ func (s *splitter) carve() {
 // fill sees that no split is empty or, in small data whose files mark none, has less than half of its share: the units whose
 // positions are nearest move over. From a hundred examples on nothing moves. A held-out set that is marked is never touched.
 func (s *splitter) fill(marked map[rung.Split]bool) error {
+	if only := s.only(); only != "" {
+		return &rung.Error{Code: rung.CodeInput, Place: s.files(), What: fmt.Sprintf("every row is marked for %s, by its split or by the name of its file or folder", only),
+			Do: "take the marks out, name the files otherwise, or mark rows for the other sets too"}
+	}
 	if !s.has(rung.HeldoutIs) && !slices.ContainsFunc(s.units, func(u *unit) bool { return u.marked == nil }) {
 		return &rung.Error{Code: rung.CodeInput, Place: s.files(), What: "every example is marked for a split and none for heldout", Do: `mark some as "split": "heldout", or take the marks out`}
 	}
@@ -278,6 +282,16 @@ func (s *splitter) fill(marked map[rung.Split]bool) error {
 		}
 	}
 	return nil
+}
+
+// only is the one set that all rows are marked for, of held-out and dev: of train, parts become the others.
+func (s *splitter) only() rung.Split {
+	for _, split := range []rung.Split{rung.HeldoutIs, rung.Dev} {
+		if len(s.units) > 0 && !slices.ContainsFunc(s.units, func(u *unit) bool { return !u.marked[split] || len(u.marked) > 1 }) {
+			return split
+		}
+	}
+	return ""
 }
 
 func (s *splitter) share(split rung.Split) float64 {

@@ -279,17 +279,17 @@ func dataFiles(path string) (out, passed []string, err error) {
 // maxPassed is how many files that were passed over are named.
 const maxPassed = 100
 
-// splitOfName finds the split in the name of a file or of the folder it lies in: train-00000-of-00002.parquet, test/0.jsonl.
+// splitOfName finds the split in the words of a file's name, or in the folder it lies in where that is its whole name:
+// train-00000-of-00002.parquet, test/0.jsonl. Words within the name of a folder say nothing, since they name the project: my-test/mail.csv.
 func splitOfName(name string) rung.Split {
-	parts := strings.Split(filepath.ToSlash(name), "/")
-	for _, part := range []string{parts[len(parts)-1], parts[max(0, len(parts)-2)]} {
-		for _, word := range strings.FieldsFunc(part, func(c rune) bool { return strings.ContainsRune("-_. ", c) }) {
-			if split, ok := splitOf(word); ok {
-				return split
-			}
+	dir, base := filepath.Split(filepath.ToSlash(name))
+	for _, word := range strings.FieldsFunc(base, func(c rune) bool { return strings.ContainsRune("-_. ", c) }) {
+		if split, ok := splitOf(word); ok {
+			return split
 		}
 	}
-	return ""
+	split, _ := splitOf(filepath.Base(dir))
+	return split
 }
 
 // card is what the head of a README.md says.

@@ -49,6 +49,7 @@ type Options struct {
 	MaxRatio     int64  // how many times its size a compressed file may expand to; 0: DefaultMaxRatio
 	Number       bool   // a row whose id an earlier row has gets a number behind it, and its origin says so
 	OwnIDs       bool   // a row without an id stays without one; else it is named by what it says
+	Home         string // a folder whose own name marks its files for no split, such as that of a project; "": none
 	Tmp          string // where working files go; "": the system's place
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -159,7 +160,11 @@ type held struct {
 
 func (s *session) reading(f *records.File, split rung.Split) *reading {
 	if split == "" {
-		split = splitOfName(f.Name)
+		name := f.Name
+		if s.o.Home != "" && filepath.Dir(name) == s.o.Home {
+			name = filepath.Base(name)
+		}
+		split = splitOfName(name)
 	}
 	return &reading{session: s, f: f, split: split, repairs: map[charset.Kind]int{}, counts: map[string]int{}, seen: map[string]bool{}, found: map[string]bool{}, faults: map[string]int{},
 		out: FileReport{File: f.Name, Container: string(f.Container), Compression: f.Compression}}
