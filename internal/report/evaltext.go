@@ -145,7 +145,7 @@ func (p *printer) metricSheet(e *rung.Evaluation) {
 	f := evalFigures(p.ascii)
 	for _, name := range metricNames(&e.Scorecard, e.Metric) {
 		iv := e.Scorecard.Metrics[name]
-		s.add(name, f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), p.key(iv.Method))
+		s.add(name, f.value(iv), f.ends(iv), percent(iv.Level), count(iv.N), p.key(iv.Method))
 	}
 	p.sheet(s)
 }
@@ -159,7 +159,7 @@ func (p *printer) segmentSheet(e *rung.Evaluation) {
 	s := &sheet{titles: []string{"segment", "value", "interval", "level", "n", "method"}, numbers: []bool{false, true, false, true, true}}
 	for _, seg := range e.Segments {
 		iv := seg.Metrics[e.Metric]
-		s.add(segmentName(seg.Segment), f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), p.key(iv.Method))
+		s.add(segmentName(seg.Segment), f.value(iv), f.ends(iv), percent(iv.Level), count(iv.N), p.key(iv.Method))
 	}
 	p.sheet(s)
 	p.para("  ", "  ", "Each interval by itself: not adjusted for the number of segments.", dim)

@@ -92,11 +92,20 @@ func (f figures) signed(v float64) string {
 
 // interval writes ".72 [.63–.80]".
 func (f figures) interval(iv rung.Interval) string {
-	return f.score(iv.Value) + " [" + f.score(iv.Low) + f.dash() + f.score(iv.High) + "]"
+	return f.value(iv) + " [" + f.ends(iv) + "]"
+}
+
+// value and ends write the two parts of an interval for columns of their own.
+func (f figures) value(iv rung.Interval) string { return f.wide(iv).score(iv.Value) }
+
+func (f figures) ends(iv rung.Interval) string {
+	f = f.wide(iv)
+	return f.score(iv.Low) + f.dash() + f.score(iv.High)
 }
 
 // change writes "+.31 [+.22, +.40]"; a dash between two signs would be hard to read.
 func (f figures) change(iv rung.Interval) string {
+	f = f.wide(iv)
 	return f.signed(iv.Value) + " [" + f.signed(iv.Low) + ", " + f.signed(iv.High) + "]"
 }
 

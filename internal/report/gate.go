@@ -50,7 +50,7 @@ func GateMarkdown(w io.Writer, g *rung.GateResult) error {
 	card := &g.Evaluation.Scorecard
 	for _, name := range metricNames(card, g.Evaluation.Metric) {
 		iv := card.Metrics[name]
-		k.row(md(name), k.f.score(iv.Value), k.f.score(iv.Low)+"–"+k.f.score(iv.High), percent(iv.Level), count(iv.N), md(iv.Method))
+		k.row(md(name), k.f.value(iv), k.f.ends(iv), percent(iv.Level), count(iv.N), md(iv.Method))
 	}
 	if len(g.Notes) > 0 {
 		k.line("")

@@ -54,7 +54,7 @@ func (p *printer) subjectSheet(m *rung.Matchup) {
 	for i := range m.Subjects {
 		e := &m.Subjects[i]
 		iv := e.Scorecard.Metrics[m.Metric]
-		s.add(e.Subject.Name, f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), millis(e.Scorecard.P95Millis), usd(e.Scorecard.CostUSD), p.key(iv.Method))
+		s.add(e.Subject.Name, f.value(iv), f.ends(iv), percent(iv.Level), count(iv.N), millis(e.Scorecard.P95Millis), usd(e.Scorecard.CostUSD), p.key(iv.Method))
 	}
 	p.sheet(s)
 }
@@ -141,7 +141,7 @@ func (p *printer) modeSheet(m *rung.Matchup) {
 	f := evalFigures(p.ascii)
 	for _, row := range modesOfAll(m) {
 		iv := row.Share
-		s.add(row.Mode, string(row.Status), row.Subject, count(row.Count), f.score(iv.Value), f.score(iv.Low)+f.dash()+f.score(iv.High), percent(iv.Level), count(iv.N), p.key(iv.Method))
+		s.add(row.Mode, string(row.Status), row.Subject, count(row.Count), f.value(iv), f.ends(iv), percent(iv.Level), count(iv.N), p.key(iv.Method))
 	}
 	if len(s.rows) > 0 {
 		p.b.WriteString("\n" + p.paint("Failure modes of each subject, as shares of the examples", bold) + "\n")
@@ -216,7 +216,7 @@ func MatchMarkdown(w io.Writer, m *rung.Matchup) error {
 	for i := range m.Subjects {
 		e := &m.Subjects[i]
 		iv := e.Scorecard.Metrics[m.Metric]
-		k.row(md(e.Subject.Name), k.f.score(iv.Value), k.f.score(iv.Low)+"–"+k.f.score(iv.High), percent(iv.Level), count(iv.N), md(iv.Method))
+		k.row(md(e.Subject.Name), k.f.value(iv), k.f.ends(iv), percent(iv.Level), count(iv.N), md(iv.Method))
 	}
 	k.matchModes(m)
 	for i := range m.Pairs {
@@ -249,7 +249,7 @@ func (m *markdown) matchModes(doc *rung.Matchup) {
 	m.line("")
 	m.table("failure mode", "known", "subject", "answers", "share of examples", "interval", "level", "n", "method")
 	for _, r := range rows {
-		m.row(md(r.Mode), string(r.Status), md(r.Subject), count(r.Count), m.f.score(r.Share.Value), m.f.score(r.Share.Low)+"–"+m.f.score(r.Share.High), percent(r.Share.Level), count(r.Share.N), md(r.Share.Method))
+		m.row(md(r.Mode), string(r.Status), md(r.Subject), count(r.Count), m.f.value(r.Share), m.f.ends(r.Share), percent(r.Share.Level), count(r.Share.N), md(r.Share.Method))
 	}
 	m.line("")
 	m.line("%s", subjectsKnown)

@@ -146,8 +146,8 @@ func matchFuncs(m *rung.Matchup) fill.Funcs {
 	return fill.Funcs{
 		"short": rung.Digest.Short,
 		"score": f.score, "signed": f.signed, "percent": percent, "count": count, "pvalue": f.pvalue, "millis": millis, "usd": usd,
-		"ends":    func(iv rung.Interval) string { f := f.wide(iv); return f.score(iv.Low) + "–" + f.score(iv.High) },
-		"here":    func(iv rung.Interval) string { return f.wide(iv).score(iv.Value) },
+		"ends":    f.ends,
+		"here":    f.value,
 		"change":  func(iv rung.Interval) string { f := f.wide(iv); return f.signed(iv.Low) + ", " + f.signed(iv.High) },
 		"value":   func(iv rung.Interval) string { return f.wide(iv).signed(iv.Value) },
 		"metric":  func(e rung.Evaluation) rung.Interval { return e.Scorecard.Metrics[m.Metric] },

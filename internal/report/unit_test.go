@@ -20,6 +20,7 @@ func TestFigures(t *testing.T) {
 		{f.score(.7249), ".72"}, {f.score(1), "1.00"}, {f.score(0), ".00"}, {f.score(-.001), ".00"}, {f.score(-.25), "-.25"}, {f.score(34.24), "34.2"},
 		{fine.score(.5996), ".600"}, {f.score(math.NaN()), "–"}, {f.signed(.125), "+.12"}, {f.signed(-.3), "−.30"}, {f.signed(0), ".00"}, {f.signed(.0001), ".00"},
 		{f.interval(rung.Interval{Value: .72, Low: .63, High: .8}), ".72 [.63–.80]"},
+		{fine.interval(rung.Interval{Value: 1.8, Low: 1.11, High: 5.14}), "1.80 [1.11–5.14]"}, {fine.interval(rung.Interval{Value: .9, Low: .51, High: 5.14}), "0.90 [0.51–5.14]"},
 		{figures{digits: 2, ascii: true}.change(rung.Interval{Value: -.1, Low: -.2, High: .05}), "-.10 [-.20, +.05]"},
 		{f.pvalue(.0004), "p < .001"}, {f.pvalue(.0386), "p = .039"}, {f.pvalue(1), "p = 1"},
 		{usd(0), "$0"}, {usd(12.345), "$12.35"}, {usd(.0123), "$0.012"}, {usd(.000066), "$0.000066"}, {usd(.25), "$0.25"}, {usd(.996), "$1.00"},
