@@ -130,14 +130,14 @@ func (p *Project) drift(ctx context.Context, then, now *Evaluated, sub *Subject,
 		ps[i] = others[i].P
 	}
 	for i, adjusted := range stats.Holm(ps) {
-		others[i].PHolm, others[i].Significant = adjusted, adjusted < p.Task.Alpha
+		others[i].PHolm, others[i].Significant = adjusted, adjusted < p.Task.Alpha && !others[i].Difference.HoldsZero()
 	}
-	d.Quality[0].PHolm, d.Quality[0].Significant = both[0], both[0] < p.Task.Alpha
+	d.Quality[0].PHolm, d.Quality[0].Significant = both[0], both[0] < p.Task.Alpha && !d.Quality[0].Difference.HoldsZero()
 	d.PChangedHolm = both[1]
 	if !slices.Equal(then.Doc.Served, now.Doc.Served) {
 		d.Served = then.Doc.Served
 	}
-	d.Found = both[0] < p.Task.Alpha || both[1] < p.Task.Alpha
+	d.Found = d.Quality[0].Significant || both[1] < p.Task.Alpha
 	d.Reason = driftReason(d, now.Doc)
 	return d, nil
 }
