@@ -129,7 +129,7 @@ func (o *dataSplitOptions) run(ctx context.Context) (*splitDocument, error) {
 		doc.By = "content"
 	}
 	if found.Broken > 0 {
-		doc.Notes = append(doc.Notes, fmt.Sprintf("%s cannot be read and are in no split; rung data check shows them", counted(found.Broken, "row")))
+		doc.Notes = append(doc.Notes, fmt.Sprintf("%s left out as unreadable; rung data check shows what is wrong", counted(found.Broken, "row")))
 	}
 	doc.labels(all, dealt.Splits)
 	return doc, o.write(doc, dealt, all, places, found)

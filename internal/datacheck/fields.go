@@ -232,7 +232,7 @@ func (c *checker) reportMissing(name string, f *fieldStat, n int) {
 		}
 	}
 	if f.rows*2 < n && c.fieldSeverity(name) == Warn { // a field that few rows have is odd where it is
-		c.find("missing", Note, f.rows, n, Finding{What: "only these rows have the input " + fields, Do: mapDo + "see whether it belongs to all", Method: "counted",
+		c.find("missing", Note, f.rows, n, Finding{What: "only these rows have the input " + fields, Do: mapDo + "see whether it belongs to all", Method: "every row is looked at",
 			Examples: exampleList(f.example)})
 		return
 	}
@@ -240,7 +240,7 @@ func (c *checker) reportMissing(name string, f *fieldStat, n int) {
 	if f.lacking {
 		e = append(e, f.lacks)
 	}
-	c.find("missing", c.fieldSeverity(name), missing, n, Finding{What: "the input " + fields + map[bool]string{true: " is missing", false: " are missing"}[len(names) == 1], Do: mapDo + "add it, or leave the rows out", Method: "counted", Examples: e})
+	c.find("missing", c.fieldSeverity(name), missing, n, Finding{What: "the input " + fields + map[bool]string{true: " is missing", false: " are missing"}[len(names) == 1], Do: mapDo + "add it, or leave the rows out", Method: "every row is looked at", Examples: e})
 }
 
 // reportTypes tells of values whose type is not that of most.

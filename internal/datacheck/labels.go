@@ -103,7 +103,7 @@ func (c *checker) reportBalance() {
 			examples = append(examples, l.counts[s.Label].first)
 		}
 	}
-	c.find("label_balance", Warn, n, l.rows, Finding{What: fmt.Sprintf("%d of %d labels have fewer than %d rows: %s", len(few), len(c.report.Labels), fewOfLabel, listed(few, 8)), Do: "collect more of them, or join labels that are one", Method: "counted", Examples: examples})
+	c.find("label_balance", Warn, n, l.rows, Finding{What: fmt.Sprintf("%d of %d labels have fewer than %d rows: %s", len(few), len(c.report.Labels), fewOfLabel, listed(few, 8)), Do: "collect more of them, or join labels that are one", Method: "every row with an output is looked at", Examples: examples})
 	if t := c.o.Task; t != nil {
 		var unused []string
 		for _, label := range t.Output.Labels {
