@@ -162,7 +162,7 @@ type Block struct {
 type Row struct {
 	Raw   []byte // without the white space around it; valid until the next block
 	Place Place
-	Line  int // 1-based; of staged files, the row's number
+	Line  int // 1-based: the line on which it begins; of Parquet and Arrow, and of rows that begin on one line, the row's number
 }
 
 // Each calls f with each row of the block.

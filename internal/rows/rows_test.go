@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +73,37 @@ func TestRowsOfEveryKindOfFile(t *testing.T) {
 		got, err := all(t, rows.Fields{"text"}, put(t, name, text))
 		if err != nil || strings.Join(got, "|") != strings.Join(want, "|") {
 			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+}
+
+// TestRowsHaveTheLinesOfTheirFile: an editor finds a row at the line that is named, under a heading, after an empty line and after a cell of
+// two lines; rows on one line are counted.
+func TestRowsHaveTheLinesOfTheirFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []int
+	}{
+		"a.csv":   {"id,text\n1,\"two\nlines\"\n\n2,b\n3,c\n", []int{2, 5, 6}},
+		"a.json":  {"[\n  {\"text\": \"a\"},\n  {\"text\":\n \"b\"},\n  {\"text\": \"c\"}]", []int{2, 3, 5}},
+		"b.json":  {`[{"text": "a"}, {"text": "b"}]`, []int{1, 2}},
+		"a.jsonl": {"{\"text\": \"a\"}\n\n{\"text\": \"b\"}", []int{1, 3}},
+	} {
+		set, err := rows.Open(t.Context(), []string{put(t, name, c.text)}, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		err = rows.Map(t.Context(), set, 1, func(b *rows.Block) ([]int, error) {
+			var out []int
+			err := b.Each(func(r rows.Row) error { out = append(out, r.Line); return nil })
+			return out, err
+		}, func(lines []int) error { got = append(got, lines...); return nil })
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: lines %v, want %v, %v", name, got, c.want, err)
+		}
+		if err := set.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // stage writes the rows of a file as JSON lines. A row that cannot be read is written as a JSON string of what it says, so that it is told
-// with the others that are no objects.
+// with the others that are no objects. Empty lines keep a row at the number of the line on which it begins: a heading, an empty line and a
+// cell of several lines have one or more of their own. Rows that begin on one line stand on the next lines instead.
 func stage(ctx context.Context, path, to, tmp string) (err error) {
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -21,7 +22,14 @@ func stage(ctx context.Context, path, to, tmp string) (err error) {
 	}
 	w := bufio.NewWriterSize(out, 256<<10)
 	var line []byte
+	last, before := 0, 0 // lines written; of them, those of earlier files of an archive
 	take := func(r *records.Record) error {
+		for ; last+1 < before+r.Line; last++ {
+			if err := w.WriteByte('\n'); err != nil {
+				return UnwritableWork(to, err)
+			}
+		}
+		last++
 		line = append(line[:0], r.JSON...)
 		if r.Fault != "" {
 			line = appendFault(line, r.Raw)
@@ -31,7 +39,10 @@ func stage(ctx context.Context, path, to, tmp string) (err error) {
 		}
 		return nil
 	}
-	err = records.Read(ctx, path, records.Options{Tmp: tmp, NoDigest: true, LongEnds: true}, func(*records.File) (records.Take, error) { return take, nil })
+	err = records.Read(ctx, path, records.Options{Tmp: tmp, NoDigest: true, LongEnds: true}, func(*records.File) (records.Take, error) {
+		before = last
+		return take, nil
+	})
 	if flushed := errors.Join(w.Flush(), out.Close()); err == nil && flushed != nil {
 		err = UnwritableWork(to, flushed)
 	}
