@@ -98,7 +98,7 @@ bar: {{metric: token_f1, at_least: 0.35, min_gain: 0.02}}
 models: [local/smollm2-135m]
 retrieval: {{chunk_tokens: 400, k: 1}}
 limits: {{max_tokens: 24}}
-training: {{wall: 5m}}
+training: {{wall: 3m}}
 """
     write(out / "squad", task, examples)
 
