@@ -118,11 +118,7 @@ func rephrased(o options, pairs, clean, field string) error {
 	if err != nil {
 		return err
 	}
-	items := make([]contam.Item, len(tests))
-	for i := range tests {
-		items[i].Text = tests[i]
-	}
-	x, err := contam.NewIndex(items)
+	x, err := indexOf(tests)
 	if err != nil {
 		return err
 	}
@@ -159,4 +155,13 @@ func rephrased(o options, pairs, clean, field string) error {
 		fmt.Println()
 	}
 	return nil
+}
+
+// indexOf has the texts of evaluation items, in their order.
+func indexOf(texts []string) (*contam.Index, error) {
+	items := make([]contam.Item, len(texts))
+	for i := range texts {
+		items[i].Text = texts[i]
+	}
+	return contam.NewIndex(items)
 }

@@ -166,11 +166,7 @@ func semanticItems(ctx context.Context, o options, m *memory) error {
 		if err != nil {
 			return err
 		}
-		items := make([]contam.Item, len(tests))
-		for i := range tests {
-			items[i].Text = tests[i]
-		}
-		x, err := contam.NewIndex(items)
+		x, err := indexOf(tests)
 		if err != nil {
 			return err
 		}

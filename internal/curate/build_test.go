@@ -236,6 +236,24 @@ func TestTheReportShowsNoPersonalData(t *testing.T) {
 	}
 }
 
+// endAt has a build ended before a step.
+func endAt(t *testing.T, dir, at string) {
+	t.Helper()
+	f, err := task.OpenDescription(filepath.Join(dir, "dataset.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	_, err = curate.Build(ctx, f, curate.Options{Version: "v", Tell: func(step string, _ bool) {
+		if step == at {
+			stop()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("ended at %s: %v", at, err)
+	}
+}
+
 // TestTheSameBytes: another folder, another day, an interrupted build.
 func TestTheSameBytes(t *testing.T) {
 	want := contents(t, mustBuild(t, usual(t)).Folder)
@@ -244,19 +262,7 @@ func TestTheSameBytes(t *testing.T) {
 	}
 	for _, at := range []string{"check", "dedupe", "split"} {
 		dir := usual(t)
-		f, err := task.OpenDescription(filepath.Join(dir, "dataset.yaml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		_, err = curate.Build(ctx, f, curate.Options{Version: "v", Tell: func(step string, _ bool) {
-			if step == at {
-				stop()
-			}
-		}})
-		if !errors.Is(err, context.Canceled) {
-			t.Fatalf("ended at %s: %v", at, err)
-		}
+		endAt(t, dir, at)
 		if _, err := os.Stat(filepath.Join(dir, "tickets")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("ended at %s: there is a folder", at)
 		}

@@ -2,7 +2,6 @@ package curate_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"github.com/rung-dev/rung"
 	"github.com/rung-dev/rung/internal/curate"
 	"github.com/rung-dev/rung/internal/pii"
-	"github.com/rung-dev/rung/internal/task"
 )
 
 const vaultKey = "0123456789abcdef0123456789abcdef"
@@ -93,24 +91,6 @@ func TestTheVaultPutsRowsBack(t *testing.T) {
 		if info, err := os.Stat(vault); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("the vault: %v %v", info, err)
 		}
-	}
-}
-
-// endAt has a build ended before a step.
-func endAt(t *testing.T, dir, at string) {
-	t.Helper()
-	f, err := task.OpenDescription(filepath.Join(dir, "dataset.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	_, err = curate.Build(ctx, f, curate.Options{Version: "v", Tell: func(step string, _ bool) {
-		if step == at {
-			stop()
-		}
-	}})
-	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("ended at %s: %v", at, err)
 	}
 }
 
